@@ -8,6 +8,7 @@
 #include "framework/ops/label_checks.hpp"
 #include "layers/core/softmax.hpp"
 #include "layers/normalization/batch_normalization.hpp"
+#include "layers/normalization/sample_normalization.hpp"
 #include "training/data/batch_weights.hpp"
 #include "training/metrics/metrics.hpp"
 
@@ -90,18 +91,42 @@ const Layer& last_activation(const Model& model, std::size_t output) {
   return *nodes[node].layer;
 }
 
-/// Error for a softmax over one number: its result is always 1, so the layers before it get no gradient.
-void check_softmax_layers(std::string_view function, const Model& model) {
+/// The axes of a sample that a layer normalizes together, counted with the batch axis 0, and what it always gives if
+/// they have one number; nothing for other layers.
+struct NormalizedAxes {
+  std::vector<std::int64_t> axes;
+  std::string_view always;
+};
+std::optional<NormalizedAxes> normalized_axes(const Layer& layer) {
+  const std::string ending = layer.output_activation();
+  if (const auto* softmax = dynamic_cast<const SoftmaxLayer*>(&layer)) return NormalizedAxes{{softmax->axis()}, "1"};
+  if (ending == "softmax" || ending == "sparsemax") return NormalizedAxes{{-1}, "1"};
+  if (ending == "log_softmax") return NormalizedAxes{{-1}, "0"};
+  if (const auto* unit = dynamic_cast<const UnitNormalizationLayer*>(&layer)) {
+    return NormalizedAxes{unit->options().axis, "1 or -1"};
+  }
+  if (const auto* normalization = dynamic_cast<const LayerNormalizationLayer*>(&layer)) {
+    return NormalizedAxes{normalization->options().axis, "beta"};
+  }
+  return std::nullopt;
+}
+
+/// Error for a softmax or a normalization over one number: its result is constant, so the layers before it get no
+/// gradient.
+void check_constant_layers(std::string_view function, const Model& model) {
   for (const ModelNode& node : model.nodes()) {
     if (const std::optional<Model> inner = Model::from_layer(node.layer)) {
-      check_softmax_layers(function, *inner);
-    } else if (node.layer->output_activation() == "softmax" && node.shape().rank() > 0) {
-      const auto* layer = dynamic_cast<const SoftmaxLayer*>(node.layer.get());
-      const int axis = layer ? layer->axis() : -1;
-      check(node.shape()[axis > 0 ? axis - 1 : axis] != 1,
-            "{}: expected a softmax over at least 2 numbers, got layer {} with output shape {}, which always gives 1; "
-            "use a sigmoid",
-            function, node.layer->name(), batch_shape_text(node.shape()));
+      check_constant_layers(function, *inner);
+    } else if (const auto normalized = normalized_axes(*node.layer); normalized && node.shape().rank() > 0) {
+      const bool one = std::ranges::all_of(normalized->axes, [&](std::int64_t axis) {
+        return node.shape()[static_cast<int>(axis > 0 ? axis - 1 : axis)] == Extent(1);
+      });
+      const std::string ending = node.layer->output_activation();
+      check(!one,
+            "{}: expected a {} over at least 2 numbers, got layer {} with output shape {}, which always gives {}; "
+            "{}",
+            function, ending.empty() ? node.layer->type() : ending, node.layer->name(), batch_shape_text(node.shape()),
+            normalized->always, ending.empty() ? "leave it out" : "use a sigmoid");
     }
   }
 }
@@ -120,8 +145,12 @@ void check_loss(std::string_view function, const Model& model, const Loss& loss,
   check(!makes_probabilities || loss.outputs() != LossOutputs::logits,
         "{}: expected a model that gives logits, as {} takes them, got one that ends in layer {} with {}; leave it out",
         function, loss.name(), last_activation(model, output).name(), ending);
-  const bool one_class = loss.targets() == LossTargets::classes && (shape.rank() == 0 || shape[-1] == Extent(1));
-  check(!one_class,
+  const bool one = shape.rank() == 0 || shape[-1] == Extent(1);
+  check(!one || loss.outputs() != LossOutputs::directions,
+        "{}: expected a model of at least 2 outputs for {}, got output shape {}, for which the loss does not depend on "
+        "their size; use mean_squared_error",
+        function, loss.name(), batch_shape_text(shape));
+  check(!one || loss.targets() != LossTargets::classes,
         "{}: expected a model of at least 2 outputs for {}, got output shape {}, for which the loss is always 0; use "
         "sigmoid_cross_entropy with floating targets (n, 1)",
         function, loss.name(), batch_shape_text(shape));
@@ -154,6 +183,11 @@ void check_target(std::string_view function, const Model& model, const Target& t
         "other samples; reshape them, or let a custom loss say that it takes them (LossOptions::targets)",
         function, batch_shape_text(shape), model.name(), of_output(model, output), values.shape());
   if (takes_classes) check_rows(function, values.reshaped({-1, values.dim(-1)}));
+  try {
+    loss.check_targets(values);
+  } catch (const Error& error) {
+    fail("{}: {}", function, error.what());
+  }
 }
 
 }  // namespace
@@ -162,7 +196,7 @@ void check_losses(std::string_view function, const Model& model, const Objective
   for (std::size_t i = 0; i < objective.outputs().size(); ++i) {
     check_loss(function, model, objective.outputs()[i].loss, i);
   }
-  check_softmax_layers(function, model);
+  check_constant_layers(function, model);
 }
 
 void check_targets(std::string_view function, const Model& model, const Dataset& data, const Objective& objective,
@@ -263,6 +297,10 @@ void check_trained(const Model& model, const Optimizer& optimizer, bool partial_
         "fit: expected an optimizer of parameters of model {} that are not frozen, got one that has only frozen ones; "
         "make it with model.parameters()",
         model.name());
+  check(std::ranges::any_of(trainable, [&](const Parameter& parameter) { return optimizer.changes(parameter); }),
+        "fit: expected an optimizer that changes a parameter of model {}, got one whose groups freeze all that are "
+        "trainable",
+        model.name());
   const auto left = std::ranges::find_if_not(trainable, is_its);
   if (partial_optimizer || left == trainable.end()) return;
   fail(
@@ -316,6 +354,7 @@ void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& tr
             "fit: expected validation data with classes where the training data has them{}, got {} and {} classes",
             of_output(model, i), options.validation->targets()[i].classes, train.targets()[i].classes);
     }
+    static_cast<void>(Objective("fit, validation", model, *options.validation, options.loss, options.metrics));
   }
   check_losses("fit", model, objective);
   check_parts("fit", objective, Shards("fit", options.distributed).count() * options.accumulate);

@@ -257,6 +257,22 @@ TEST_CASE("metrics cannot have the names of figures that fit adds") {
   }
 }
 
+TEST_CASE("two outputs of one layer need names of their own") {
+  const auto a = Input({2}), b = Input({2});
+  const Dense shared({.units = 2, .name = "d"});
+  const Dataset data({Tensor::ones({4, 2}), Tensor::ones({4, 2})}, {{Tensor::ones({4, 2})}, {Tensor::ones({4, 2})}});
+  const auto train = [&](const SymbolicTensor& second) {
+    Model model({a, b}, {shared(a), second});
+    SGD sgd(model.parameters());
+    const Loss error = loss::mean_squared_error();
+    fit(model, sgd, data, {.loss = {{error}, {error}}, .show_progress = false});
+  };
+  CHECK(error_of([&] { train(shared(b)); }) ==
+        "fit: expected outputs of different names, got d twice; the name is that of the layer that makes the output: "
+        "put another layer behind one, such as Activation(linear, {.name = \"other\"})");
+  train(Activation(linear, {.name = "other"})(shared(b)));
+}
+
 TEST_CASE("one message names trainable parameters that get no gradient in the first step") {
   const auto input = Input({3});
   const auto printed = [&](const Loss& loss, double rate_of_unused, bool frozen) {

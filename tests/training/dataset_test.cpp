@@ -79,9 +79,10 @@ TEST_CASE("a data set rejects images and labels that do not match") {
   CHECK(error(images, Tensor::labels({0, 1}), 2) ==
         "Dataset: expected inputs (n, ...) and targets (n, ...) of as many samples, got (3, 2) and (2,)");
   CHECK(error(Tensor::zeros({3}), labels, 2) ==
-        "Dataset: expected inputs (n, ...) of at least one sample with elements, as many as (3,), got (3,)");
+        "Dataset: expected inputs (n, ...) of at least two axes, got (3,); for one number a sample reshape them to (n, "
+        "1)");
   CHECK(error(Tensor::zeros({0, 2}), Tensor::labels({}), 2) ==
-        "Dataset: expected inputs (n, ...) of at least one sample with elements, as many as (0, 2), got (0, 2)");
+        "Dataset: expected at least one sample with elements, got inputs (0, 2)");
   CHECK(error(Tensor(), labels, 2) == "Dataset: expected inputs and targets, got an undefined tensor");
   CHECK(error(images, Tensor(), 2) == "Dataset: expected inputs and targets, got an undefined tensor");
   CHECK(error(images, labels.to(DType::float32), 2) ==
@@ -95,6 +96,21 @@ TEST_CASE("a data set rejects images and labels that do not match") {
   CHECK(error(images, Tensor::labels({0, 1, -1}), 2) ==
         "Dataset: expected labels in [0, 2), got -1 at index 2; say which label is to be ignored with "
         "Target::ignored_label");
+}
+
+TEST_CASE("a data set says what is wrong with the shapes of inputs") {
+  const Target target{Tensor::labels({0, 1, 2}), 3};
+  const auto error = [&](const std::vector<Shape>& shapes) {
+    std::vector<Tensor> inputs;
+    for (const Shape& shape : shapes) inputs.push_back(Tensor::zeros(shape));
+    return error_of([&] { Dataset(inputs, {target}); });
+  };
+  CHECK(error({{3}}) ==
+        "Dataset: expected inputs (n, ...) of at least two axes, got (3,); for one number a sample reshape them to (n, "
+        "1)");
+  CHECK(error({Shape{}}) == "Dataset: expected inputs (n, ...) of at least two axes, got ()");
+  CHECK(error({{3, 0}}) == "Dataset: expected at least one sample with elements, got inputs (3, 0)");
+  CHECK(error({{3, 2}, {2, 2}}) == "Dataset: expected as many samples in each input, got (3, 2) and (2, 2)");
 }
 
 TEST_CASE("a data set rejects a source that is not one of images") {

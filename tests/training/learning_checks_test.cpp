@@ -30,6 +30,19 @@ std::string refusal(Model model, const Dataset& data, const Loss& its_loss, std:
   return message;
 }
 
+/// The message of the Error if fit rejects a run.
+std::string message_of(Model model, const Dataset& data, const Loss& its_loss,
+                       const std::vector<ParameterGroup>& groups = {}) {
+  SGD sgd(model.parameters(), {.groups = groups});
+  try {
+    fit(model, sgd, data, {.loss = its_loss, .show_progress = false});
+  } catch (const Error& error) {
+    CHECK(sgd.iterations() == 0);
+    return error.what();
+  }
+  return "";
+}
+
 Dataset with_targets(const Shape& shape, double value = 0) {
   return {Tensor::zeros({8, 2}), Tensor::full(shape, value)};
 }
@@ -110,6 +123,90 @@ TEST_CASE("a softmax over one number is rejected anywhere in a model") {
   Model right(input, Dense({.units = 2})(Flatten()(Softmax({.axis = 2})(column))));
   SGD sgd(right.parameters());
   fit(right, sgd, quadrants(8), {.show_progress = false});
+}
+
+TEST_CASE("layers that give a constant for one number and losses of directions are rejected") {
+  const auto input = Input({2});
+  const auto last = [&](const SymbolicTensor& x) { return Dense({.units = 2})(x); };
+  const auto one = Dense({.units = 1})(input), two = Dense({.units = 2})(input);
+  struct ConstantRow {
+    SymbolicTensor hidden;
+    std::string kind, message;  // empty: not constant
+  };
+  const ConstantRow rows[] = {
+      {Activation(log_softmax, {.name = "c"})(one), "log_softmax", "(None, 1), which always gives 0; use a sigmoid"},
+      {Activation(sparsemax, {.name = "c"})(one), "sparsemax", "(None, 1), which always gives 1; use a sigmoid"},
+      {UnitNormalization({.name = "c"})(one), "UnitNormalization",
+       "(None, 1), which always gives 1 or -1; leave it out"},
+      {LayerNormalization({.name = "c"})(one), "LayerNormalization",
+       "(None, 1), which always gives beta; leave it out"},
+      {Activation(log_softmax)(two), "", ""},
+      {UnitNormalization()(two), "", ""},
+      {LayerNormalization()(two), "", ""},
+      {Flatten()(LayerNormalization({.axis = {1, 2}})(Reshape({.target_shape = {2, 1}})(input))), "", ""},
+      {Flatten()(LayerNormalization({.axis = {2}, .name = "c"})(Reshape({.target_shape = {2, 1}})(input))),
+       "LayerNormalization", "(None, 2, 1), which always gives beta; leave it out"},
+  };
+  for (const ConstantRow& row : rows) {
+    INFO(row.message);
+    CHECK(message_of(Model(input, last(row.hidden)), quadrants(8), loss::softmax_cross_entropy()) ==
+          (row.message.empty() ? ""
+                               : "fit: expected a " + row.kind +
+                                     " over at least 2 numbers, got layer c with output shape " + row.message));
+  }
+  CHECK(refusal(dense(1), with_targets({8, 1}, 1), loss::cosine_similarity()) ==
+        "fit: expected a model of at least 2 outputs for cosine_similarity, got output shape (None, 1), for which the "
+        "loss "
+        "does not depend on their size; use mean_squared_error");
+  CHECK(message_of(dense(2), with_targets({8, 2}, 1), loss::cosine_similarity()).empty());
+}
+
+TEST_CASE("all targets, also those of the validation, are checked before the first step") {
+  struct TargetRow {
+    Loss loss;
+    std::vector<double> targets;
+    std::string message;
+  };
+  const std::string below = ": expected targets in [0, 1], got 255 at element 3";
+  const std::vector<double> large{0, 1, 1, 255};
+  for (const auto& [its_loss, targets, message] :
+       {TargetRow{loss::sigmoid_cross_entropy(), large, "sigmoid_cross_entropy" + below},
+        {loss::sigmoid_focal_cross_entropy(), large, "sigmoid_focal_cross_entropy" + below},
+        {loss::summed(loss::sigmoid_cross_entropy()), large, "sigmoid_cross_entropy" + below},
+        {loss::binary_cross_entropy(), large, "binary_cross_entropy" + below},
+        {loss::dice(), large, "dice" + below},
+        {loss::tversky(), large, "tversky" + below},
+        {loss::kl_divergence(), large, "kl_divergence" + below},
+        {loss::hinge(), {1, 0, 0, 2}, "hinge: expected targets that are -1 or 1, or 0 or 1, got 2"},
+        {loss::squared_hinge(),
+         {1, 0, 0, -1},
+         "squared_hinge: expected targets that are -1 or 1, or 0 or 1, got both -1 and 0"}}) {
+    INFO(message);
+    const Dataset bad(Tensor::ones({4, 2}), Tensor::of({4, 1}, targets)),
+        good(Tensor::ones({4, 2}), Tensor::of({4, 1}, {0.0, 1.0, 1.0, 0.0}));
+    const bool probabilities = its_loss.outputs() == LossOutputs::probabilities;
+    int steps = 0;
+    const auto error = [&, &its_loss = its_loss](const Dataset& train, const Dataset& validation) {
+      Model model = probabilities ? dense(1, sigmoid) : dense(1);
+      SGD sgd(model.parameters());
+      FitOptions options{.batch_size = 1, .validation = validation, .loss = its_loss, .shuffle = false};
+      options.show_progress = false;
+      options.callbacks = {at_batch_end([&](TrainingState&) { ++steps; })};
+      return error_of([&] { fit(model, sgd, train, options); });
+    };
+    CHECK(error(bad, good) == "fit: " + message);
+    CHECK(error(good, bad) == "fit, validation: " + message);
+    CHECK(steps == 0);
+    Model model = probabilities ? dense(1, sigmoid) : dense(1);
+    CHECK(error_of([&, &its_loss = its_loss] { evaluate(model, bad, {.loss = its_loss}); }) == "evaluate: " + message);
+  }
+  // an ignored label of the validation that the loss does not ignore
+  const Dataset ignored({Tensor::ones({2, 2})},
+                        {{.values = Tensor::labels({0, -1}), .classes = 2, .ignored_label = -1}});
+  Model model = quadrant_model();
+  SGD sgd(model.parameters());
+  CHECK_THAT(error_of([&] { fit(model, sgd, quadrants(8), {.validation = ignored, .show_progress = false}); }),
+             Catch::StartsWith("fit, validation: expected a loss that ignores the label -1"));
 }
 
 TEST_CASE("rows that are not distributions are rejected, as labels and as targets") {
@@ -278,6 +375,20 @@ TEST_CASE("a model without trainable parameters, or a loss that does not depend 
   CHECK(error_of([&] { fit(penalized, sgd, quadrants(8), {.loss = constant, .show_progress = false}); }) ==
         "fit: expected a loss that depends on the output dense_1 of model model, got a constant from custom; compute "
         "it from the outputs it is given, with functions of variables");  // only the penalty depends on them
+}
+
+TEST_CASE("an optimizer whose groups freeze all that is trainable is rejected before the first step") {
+  const Model model = quadrant_model();
+  const auto error = [&](const std::string& frozen) {
+    return message_of(model, quadrants(8), loss::softmax_cross_entropy(), {{.names = {frozen}, .frozen = true}});
+  };
+  const std::string message =
+      "fit: expected an optimizer that changes a parameter of model model, got one whose groups freeze all that are "
+      "trainable";
+  CHECK(error("*") == message);
+  CHECK(error("hidden/*").empty());
+  model.layer("logits").set_trainable(false);
+  CHECK(error("hidden/*") == message);
 }
 
 TEST_CASE("a layer that is unfrozen later is trained, and parameters missing in the optimizer are rejected") {

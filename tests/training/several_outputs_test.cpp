@@ -391,7 +391,7 @@ TEST_CASE("data with several targets and labels of positions reject invalid argu
   };
   CHECK(error({}, {}) == "Dataset: expected at least one input, got none");
   CHECK(error({images, Tensor::zeros({3, 1})}, {}) ==
-        "Dataset: expected inputs (n, ...) of at least one sample with elements, as many as (2, 3, 3, 1), got (3, 1)");
+        "Dataset: expected as many samples in each input, got (2, 3, 3, 1) and (3, 1)");
   CHECK(error({images}, {{numbers}, {Tensor::zeros({3, 1})}}) ==
         "Dataset: expected inputs (n, ...) and targets (n, ...) of as many samples, got (2, 3, 3, 1) and (3, 1)");
   Tensor labels = Tensor::zeros({2, 3, 3}, DType::int64);

@@ -86,6 +86,29 @@ TEST_CASE("a mask keeps its values and is moved with its image, with or without 
   }
 }
 
+TEST_CASE("with Fill::zeros what comes from outside has no class, or that of the edge") {
+  const Augmentation shift{.shift = 0.5, .fill = Fill::zeros};
+  const auto targets = [&](const Target& target) {
+    const DataLoader loader(Dataset({smooth()}, {target}),
+                            {.batch_size = image_count, .shuffle = false, .augmentation = shift});
+    return loader.epoch(0)[0].target().to_vector();
+  };
+  constexpr std::int64_t pixels = image_count * height * width;
+  const Tensor ones = Tensor::labels(std::vector<std::int64_t>(pixels, 1)).reshaped({image_count, height, width});
+  const auto count = [](const std::vector<double>& values, double value) { return std::ranges::count(values, value); };
+  for (const double v : targets({ones, 2})) CHECK(v == 1);  // 0 would be a label
+  const std::vector<double> ignored = targets({.values = ones, .classes = 2, .ignored_label = -3});
+  CHECK(count(ignored, 1) > 0);
+  CHECK(count(ignored, -3) > 0);
+  CHECK(count(ignored, 1) + count(ignored, -3) == pixels);
+  // distributions stay distributions, and numbers get zeros like the images
+  std::vector<double> rows;
+  for (std::int64_t i = 0; i < pixels; ++i) rows.insert(rows.end(), {0.25, 0.75});
+  const std::vector<double> moved = targets({Tensor::of({image_count, height, width, 2}, rows), 2});
+  for (std::size_t i = 0; i < moved.size(); i += 2) CHECK((moved[i] == 0.25 && moved[i + 1] == 0.75));
+  CHECK(count(targets({Tensor::ones({image_count, height, width})}), 0) == count(ignored, -3));
+}
+
 TEST_CASE("brightness and contrast do not change targets, and targets that are not images are unchanged") {
   const Augmentation colours{.brightness = 0.5, .contrast = 0.5};
   CHECK(identical(batch_of(smooth(), smooth(), colours).target(), smooth()));

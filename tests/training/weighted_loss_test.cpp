@@ -70,6 +70,26 @@ TEST_CASE("a distribution has the weight of the class of its largest entry, time
   CHECK_FALSE(weights_of(plain.weight(), plain.target(), {}).defined());
 }
 
+TEST_CASE("class weights and an ignored label that is no class give the loss of the other samples") {
+  const Tensor points = RandomStream(1).normal({4, 2});
+  const auto first_loss = [&](std::vector<std::int64_t> labels, std::int64_t ignored, const Tensor& weights) {
+    Model model = quadrant_model(0);
+    SGD sgd(model.parameters());
+    double loss = 0;
+    Dataset data({points}, {{.values = Tensor::labels(labels), .classes = 2, .ignored_label = ignored}});
+    if (weights.defined()) data = data.weighted(weights);
+    FitOptions options{.loss = loss::softmax_cross_entropy({.ignored_label = ignored}), .show_progress = false};
+    if (!weights.defined()) options.class_weights = {2, 3};
+    options.callbacks = {at_batch_end([&](TrainingState& run) { loss = run.batch_loss; })};
+    fit(model, sgd, data, options);
+    return loss;
+  };
+  for (const std::int64_t ignored : {-1, 7}) {
+    const double weighted = first_loss({0, ignored, 1, ignored}, ignored, {});
+    CHECK(weighted == Approx(first_loss({0, ignored, 1, ignored}, ignored, Tensor::of({4}, {2.0, 1.0, 3.0, 1.0}))));
+  }
+}
+
 TEST_CASE("parts of weighted data keep their weights, and invalid weights are rejected") {
   const Dataset data = quadrants(4).weighted(Tensor::of({4}, {1, 2, 3, 4}));
   CHECK(data.rows(1, 3).weight().to_vector() == std::vector<double>{2, 3});

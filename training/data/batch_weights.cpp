@@ -11,9 +11,8 @@ Tensor weights_of(const Tensor& own, const Tensor& labels, const std::vector<dou
   const Tensor classes = classes_of_labels(labels);
   const auto* label = classes.data<std::int64_t>();
   for (double& weight : weights) {
-    check(*label >= 0 && *label < std::ssize(class_weights), "weights_of: expected classes in [0, {}), got {}",
-          class_weights.size(), *label);
-    weight *= class_weights[static_cast<std::size_t>(*label++)];
+    const std::int64_t at = *label++;  // the ignored label may be none of the classes
+    if (at >= 0 && at < std::ssize(class_weights)) weight *= class_weights[static_cast<std::size_t>(at)];
   }
   return Tensor::of({labels.dim(0)}, weights, DType::float64);
 }

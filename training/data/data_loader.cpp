@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "framework/kernels/threads/parallel.hpp"
+#include "framework/ops/arithmetic.hpp"
 #include "framework/tensor/random.hpp"
 #include "framework/tensor/streams.hpp"
 #include "training/data/prefetch.hpp"
@@ -169,11 +170,18 @@ struct Epoch::Plan {
     Distortion distortion = draw_distortion(options.augmentation, image, options.seed, number, index);
     distortion.brightness = 0;
     distortion.contrast = 1;
-    const Tensor target = data.targets()[which].values.rows(index, index + 1).reshaped({image[0], image[1], -1});
-    const bool numbers = is_floating(target.dtype());
-    Tensor moved = distorted(numbers ? target : target.to(DType::float64), distortion, options.augmentation.fill,
-                             motions[which] == TargetMotion::nearest);
-    return numbers ? moved : moved.to(target.dtype());
+    const Target& target = data.targets()[which];
+    const Tensor old = target.values.rows(index, index + 1).reshaped({image[0], image[1], -1});
+    const bool nearest = motions[which] == TargetMotion::nearest, classes = target.classes > 0;
+    if (is_floating(old.dtype())) {  // a zero in each class is no distribution
+      return distorted(old, distortion, classes ? Fill::edge : options.augmentation.fill, nearest);
+    }
+    if (!target.ignored_label)
+      return distorted(old.to(DType::float64), distortion, Fill::edge, nearest).to(old.dtype());
+    const auto ignored = static_cast<double>(*target.ignored_label);
+    const Variable apart = Variable(old.to(DType::float64)) - ignored;  // 0: ignored
+    const Tensor moved = distorted(apart.value(), distortion, options.augmentation.fill, nearest);
+    return (Variable(moved) + ignored).value().to(old.dtype());
   }
 
   /// Makes a batch. spread(count, grain, body) calls body(begin, end) for parts of [0, count): in a loop, or on several

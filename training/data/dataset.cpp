@@ -120,8 +120,10 @@ Dataset::Dataset(std::vector<Tensor> inputs, std::vector<Target> targets)
   check(!inputs_.empty(), "Dataset: expected at least one input, got none");
   for (const Tensor& input : inputs_) {
     check(input.defined(), "Dataset: expected inputs and targets, got an undefined tensor");
-    check(input.rank() >= 2 && input.size() > 0 && input.dim(0) == inputs_.front().dim(0),
-          "Dataset: expected inputs (n, ...) of at least one sample with elements, as many as {}, got {}",
+    check(input.rank() >= 2, "Dataset: expected inputs (n, ...) of at least two axes, got {}{}", input.shape(),
+          input.rank() == 1 ? "; for one number a sample reshape them to (n, 1)" : "");
+    check(input.size() > 0, "Dataset: expected at least one sample with elements, got inputs {}", input.shape());
+    check(input.dim(0) == inputs_.front().dim(0), "Dataset: expected as many samples in each input, got {} and {}",
           inputs_.front().shape(), input.shape());
     shapes_.push_back(input.shape().without(0));
     dtypes_.push_back(input.dtype());

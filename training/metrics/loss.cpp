@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "framework/ops/arithmetic.hpp"
+#include "framework/ops/label_checks.hpp"
 #include "framework/tensor/tensor_text.hpp"
 #include "training/metrics/figures.hpp"
 
@@ -118,11 +119,22 @@ double vectors_of(const Tensor& targets) {
 
 double labels_of(const Tensor& targets) { return labels_that_count(targets, targets.dim(-1), std::nullopt); }
 
+using TargetCheck = void (*)(std::string_view function, const Tensor& targets);
+
+/// A check of the targets of a loss with this name.
+std::function<void(const Tensor&)> named(const char* name, TargetCheck check) {
+  if (!check) return nullptr;
+  return [name, check](const Tensor& targets) { check(name, targets); };
+}
+
 /// A loss of the elements of outputs and targets of one shape.
 Loss element_loss(const char* name, Loss::Function function, LossOutputs outputs = LossOutputs::anything,
-                  std::string settings = "") {
+                  std::string settings = "", TargetCheck check = nullptr) {
   return {name, std::move(function),
-          LossOptions{.outputs = outputs, .count = vectors_of, .settings = std::move(settings)}};
+          LossOptions{.outputs = outputs,
+                      .count = vectors_of,
+                      .check_targets = named(name, check),
+                      .settings = std::move(settings)}};
 }
 
 Loss class_loss(const char* name, OpWithOptions<CrossEntropyOptions> op, const CrossEntropyOptions& options,
@@ -141,6 +153,7 @@ Loss overlap(const char* name, OpWithOptions<OverlapOptions> op, const OverlapOp
   return {name, bound(op, options),
           LossOptions{.outputs = LossOutputs::probabilities,
                       .reduction = options.whole_batch ? LossReduction::whole_batch : LossReduction::mean,
+                      .check_targets = named(name, check_probabilities),
                       .settings = settings_of(options)}};
 }
 
@@ -158,6 +171,7 @@ Loss summed(const Loss& loss) {
                   .targets = loss.targets(),
                   .reduction = LossReduction::sum,
                   .count = [loss](const Tensor& targets) { return loss.count(targets); },
+                  .check_targets = [loss](const Tensor& targets) { loss.check_targets(targets); },
                   .settings = fmt::format("{}{}summed true", loss.settings(), loss.settings().empty() ? "" : ", ")}};
 }
 
@@ -171,17 +185,17 @@ Loss categorical_cross_entropy(const CrossEntropyOptions& options) {
 
 Loss sigmoid_cross_entropy(const BinaryCrossEntropyOptions& options) {
   return element_loss("sigmoid_cross_entropy", bound(xtape::sigmoid_cross_entropy, options), LossOutputs::logits,
-                      settings_of(options));
+                      settings_of(options), check_probabilities);
 }
 
 Loss binary_cross_entropy(const BinaryCrossEntropyOptions& options) {
   return element_loss("binary_cross_entropy", bound(xtape::binary_cross_entropy, options), LossOutputs::probabilities,
-                      settings_of(options));
+                      settings_of(options), check_probabilities);
 }
 
 Loss sigmoid_focal_cross_entropy(const FocalOptions& options) {
   return element_loss("sigmoid_focal_cross_entropy", bound(xtape::sigmoid_focal_cross_entropy, options),
-                      LossOutputs::logits, settings_of(options));
+                      LossOutputs::logits, settings_of(options), check_probabilities);
 }
 
 Loss softmax_focal_cross_entropy(const FocalOptions& options) {
@@ -192,16 +206,20 @@ Loss softmax_focal_cross_entropy(const FocalOptions& options) {
                       .settings = settings_of(options)}};
 }
 
-Loss hinge() { return element_loss("hinge", xtape::hinge); }
+Loss hinge() { return element_loss("hinge", xtape::hinge, LossOutputs::anything, "", check_signs); }
 
-Loss squared_hinge() { return element_loss("squared_hinge", xtape::squared_hinge); }
+Loss squared_hinge() {
+  return element_loss("squared_hinge", xtape::squared_hinge, LossOutputs::anything, "", check_signs);
+}
 
 Loss categorical_hinge() {
   return {"categorical_hinge", xtape::categorical_hinge,
           LossOptions{.targets = LossTargets::classes, .count = labels_of}};
 }
 
-Loss kl_divergence() { return element_loss("kl_divergence", xtape::kl_divergence, LossOutputs::probabilities); }
+Loss kl_divergence() {
+  return element_loss("kl_divergence", xtape::kl_divergence, LossOutputs::probabilities, "", check_probabilities);
+}
 
 Loss dice(const OverlapOptions& options) { return overlap("dice", xtape::dice, options); }
 
@@ -223,7 +241,9 @@ Loss log_cosh() { return element_loss("log_cosh", xtape::log_cosh); }
 
 Loss poisson() { return element_loss("poisson", xtape::poisson); }
 
-Loss cosine_similarity() { return element_loss("cosine_similarity", xtape::cosine_similarity); }
+Loss cosine_similarity() {
+  return element_loss("cosine_similarity", xtape::cosine_similarity, LossOutputs::directions);
+}
 
 Loss mean_squared_error() { return element_loss("mean_squared_error", xtape::mean_squared_error); }
 

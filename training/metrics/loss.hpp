@@ -16,7 +16,8 @@ namespace xtape {
 
 /// What a loss expects of the outputs of a model. fit and evaluate reject a loss of logits for a model that ends in a
 /// softmax or sigmoid, and a loss of probabilities for outputs outside of [0, 1].
-enum class LossOutputs { anything, logits, probabilities };
+/// A loss of directions depends on the direction of the outputs of a sample only, so these have to be at least two.
+enum class LossOutputs { anything, logits, probabilities, directions };
 
 /// What a loss expects of the targets: numbers with the shape of the outputs; class numbers (n, ...) or distributions
 /// (n, ..., k) for outputs (n, ..., k); or anything.
@@ -41,6 +42,9 @@ struct LossOptions {
   /// The default is the number of samples; the losses of xtape count samples and positions. Figures of sums are divided
   /// by it too. Parts of a batch for which it is 0 do not count.
   std::function<double(const Tensor& targets)> count = {};
+  /// Error for targets with values that the loss does not accept. fit and evaluate call it with all targets before they
+  /// begin.
+  std::function<void(const Tensor& targets)> check_targets = {};
   std::string settings = "";  ///< the options as text, which a checkpoint compares
 };
 
@@ -82,6 +86,10 @@ class Loss {
   LossTargets targets() const { return options_.targets; }
   /// The number that the mean over these targets is divided by.
   double count(const Tensor& targets) const;
+  /// Error for targets with values that the loss does not accept.
+  void check_targets(const Tensor& targets) const {
+    if (options_.check_targets) options_.check_targets(targets);
+  }
   /// How the losses of parts of a batch are combined.
   LossReduction reduction() const { return options_.reduction; }
   /// The options as text: "label_smoothing 0.1".

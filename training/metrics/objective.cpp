@@ -53,6 +53,13 @@ Objective::Objective(std::string_view function, const Model& model, const Datase
     outputs_[one ? 0 : static_cast<std::size_t>(found - names.begin())].metrics.push_back(metric);
   }
   std::set<std::string> taken;
+  for (const std::string& name : names) {
+    check(taken.insert(name).second,
+          "{}: expected outputs of different names, got {} twice; the name is that of the layer that makes the output: "
+          "put another layer behind one, such as Activation(linear, {{.name = \"other\"}})",
+          function, name);
+  }
+  taken.clear();
   for (const Measure& measure : measures()) {
     check(measure.name != "learning_rate" && measure.name != "seconds" && !measure.name.starts_with("val_"),
           "{}: expected figures of other names than learning_rate, seconds and val_..., which fit uses, got {}; rename "
