@@ -170,6 +170,10 @@ TEST_CASE("the model check rejects what it cannot check") {
         "check_model: expected at least one direction, got 0 and 0");
   CHECK(error_of([&] { static_cast<void>(check_on_data(model, 2, {.change = 0})); }) ==
         "check_model: expected steps above 0, got 0, 1e-06 and 0.001");
+  CHECK(error_of([&] { static_cast<void>(check_model(model, images, ModelLoss())); }) ==
+        "check_model: expected a loss function, got an empty one");
+  CHECK(error_of([&] { static_cast<void>(check_model(model, std::vector{images}, ModelLossOfAll())); }) ==
+        "check_model: expected a loss function, got an empty one");
 }
 
 TEST_CASE("constant parameters have a separate tolerance, and unused ones have the gradient 0") {

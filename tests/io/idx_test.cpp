@@ -78,6 +78,8 @@ TEST_CASE("load_idx rejects files that are not IDX files of unsigned bytes") {
              Contains("load_idx: expected the 4 bytes that begin an IDX file, got 3 bytes in "));
   CHECK_THAT(error_for("PK\x08\x01 and so on"),
              Contains("load_idx: expected an IDX file, which begins with 00 00, got 50 4b in "));
+  CHECK_THAT(error_for("\x01\0\x08\x01"s + big_endian(1) + "a"), Contains("begins with 00 00, got 01 00 in "));
+  CHECK_THAT(error_for("\0\x01\x08\x01"s + big_endian(1) + "a"), Contains("begins with 00 00, got 00 01 in "));
   for (const auto& [code, name] : {std::pair{'\x07', "0x07 (unknown)"},
                                    {'\x09', "0x09 (signed byte)"},
                                    {'\x0A', "0x0a (unknown)"},

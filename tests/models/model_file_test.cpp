@@ -281,6 +281,11 @@ TEST_CASE("other files, hostile JSON and other versions are rejected") {
   CHECK_THAT(
       graph(R"({"a": 1, "a": 2})"),
       Catch::Contains("load_model: ") && Catch::Contains("expected different names in an object, got \"a\" twice"));
+  // also in and behind objects and lists that have ended
+  for (const char* text : {R"({"b": {"a": 1}, "a": 1, "a": 2})", R"({"b": [1], "a": 1, "a": 2})",
+                           R"({"b": [{}, {"a": 1, "a": 2}]})", R"([{"a": 1}, {"a": 1, "a": 2}])"}) {
+    CHECK_THAT(graph(text), Catch::Contains("expected different names in an object, got \"a\" twice"));
+  }
   CHECK_THAT(
       graph(std::string(1'000'000, '[')),
       Catch::Contains("load_model: ") && Catch::Contains("expected JSON of at most 100 levels, got deeper nesting"));

@@ -153,3 +153,28 @@ TEST_CASE("attributes without an effect on the results are accepted") {
     CHECK(identical(given.second, left_out.second));
   }
 }
+
+TEST_CASE("operands of opsets below 7 begin at the attribute axis") {
+  const auto read = [](int axis) {
+    auto file = file_of_node("Add", {"x", "column"});
+    file.mutable_opset_import(0)->set_version(6);
+    add_floats(*file.mutable_graph(), "column", {4}, {1, 2, 3, 4});
+    set_attribute(file, "axis", axis);
+    set_attribute(file, "broadcast", 1);
+    return onnx::ImportGraph(file, "", {.images = ImageAxes::channels_first}).model();
+  };
+  const Tensor x = RandomStream(1).uniform({2, 4, 4, 3});
+  for (const int axis : {1, 2, -2}) {
+    INFO(axis);
+    const Tensor y = run(read(axis), x)[0].value();
+    for (std::int64_t i = 0; i < x.size(); ++i) {
+      const std::int64_t place = axis == 1 ? i / 12 % 4 : i / 3 % 4;
+      CHECK(y.to_vector()[static_cast<std::size_t>(i)] ==
+            Approx(x.to_vector()[static_cast<std::size_t>(i)] + static_cast<double>(place + 1)));
+    }
+  }
+  for (const auto& [axis, got] : {std::pair(4, 4), {-5, -1}}) {
+    CHECK_THAT(error_of([&, axis = axis] { read(axis); }),
+               Catch::EndsWith(fmt::format("axis: expected an axis of the first operand, got {}", got)));
+  }
+}

@@ -92,6 +92,11 @@ TEST_CASE("invalid arguments of ops are errors that say what was expected") {
        [&] { batch_norm_inference(x, three, three, three, three, 0); }},
       {"cast: expected floating types, got int64 and float32", [&] { cast(Tensor::labels({1}), DType::float32); }},
       {"cast: expected floating types, got float64 and int64", [&] { cast(x, DType::int64); }},
+      {"add_into: expected two tensors alike, got (2, 3) float64 and (2, 3) float32",
+       [&] {
+         Tensor sum = x;
+         add_into(sum, Tensor::zeros({2, 3}));
+       }},
       {"add_into: expected two tensors alike, got (2, 3) float64 and (3,) float64",
        [&] {
          Tensor sum = x;

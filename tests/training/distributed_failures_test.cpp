@@ -346,14 +346,23 @@ TEST_CASE("an optimizer that a failed run has left without a part of its state i
     message_of([&] { fit(model, adam, stateful_data(53), options); });
     ForwardPass pass(Mode::training);
     message_of([&] { adam.minimize(sum(pass.parameter(model.parameters()[0])), pass); });
+    message_of([&] {
+      Gradients gradients;
+      gradients.add(model.parameters()[0], Tensor::ones(model.parameters()[0].shape()));
+      adam.step(gradients);
+    });
+    message_of([&] { adam.swap_averages(); });
   });
-  REQUIRE(messages.size() == 3);
+  REQUIRE(messages.size() == 5);
   CHECK_THAT(messages[0], Contains("enough"));  // "rank 1: enough" if that rank was faster
   CHECK(messages[1] ==
         "fit: expected an optimizer with all of its state, got one that a run with shard_optimizer has left when it "
         "ended in an Error; resume from a checkpoint with a new optimizer");
-  CHECK(messages[2] ==
-        "Adam::minimize: expected an optimizer with the slots of all of its parameters, got one whose other slots are "
-        "in other processes: during fit with shard_optimizer, call it after fit; if fit ended in an Error, restore() a "
-        "saved state");
+  for (const auto& [message, function] : {std::pair(2, "minimize"), {3, "step"}, {4, "swap_averages"}}) {
+    CHECK(messages[static_cast<std::size_t>(message)] ==
+          fmt::format("Adam::{}: expected an optimizer with the slots of all of its parameters, got one whose other "
+                      "slots are in other processes: during fit with shard_optimizer, call it after fit; if fit ended "
+                      "in an Error, restore() a saved state",
+                      function));
+  }
 }

@@ -364,6 +364,11 @@ TEST_CASE("a network that labels every pixel is trained on the pixels with a lab
         "evaluate: expected a loss that ignores the label -1, as Target::ignored_label of the data says, got "
         "softmax_cross_entropy; give the loss the same label, loss::softmax_cross_entropy({.ignored_label = -1}), or a "
         "custom one a LossOptions::count that is 0 for it");
+  const auto count = [](const Tensor& labels) -> double { fail("no label {}", labels.item()); };
+  const Loss own("own", [](const Variable& outputs, const Tensor&) { return mean(outputs); },
+                 {.targets = LossTargets::classes, .count = count});
+  CHECK_THAT(error_of([&] { evaluate(model, test, {.loss = own}); }),
+             Catch::StartsWith("evaluate: expected a loss that ignores the label -1") && Catch::Contains("got own;"));
 }
 
 TEST_CASE("labels of pixels are moved with the images, by the nearest pixel") {
