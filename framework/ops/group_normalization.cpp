@@ -1,5 +1,6 @@
 #include "framework/ops/group_normalization.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -9,6 +10,8 @@
 #include "framework/ops/elementary.hpp"
 #include "framework/ops/manipulation.hpp"
 #include "framework/ops/reductions.hpp"
+#include "framework/ops/unit_vectors.hpp"
+#include "framework/tensor/elementwise.hpp"
 
 namespace xtape {
 namespace {
@@ -39,8 +42,23 @@ const T* data_or_null(const Tensor& x) {
 
 Tensor value_of(const std::optional<Variable>& x) { return x ? x->value() : Tensor(); }
 
-Variable normalized(std::string_view name, const Variable& x, const std::optional<Variable>& gamma,
+/// x with groups whose squares may overflow in float64 divided by a power of two, which normalization undoes: epsilon
+/// makes no difference to such variances.
+Variable with_finite_squares(const Variable& x, const kernels::GroupShape& shape) {
+  if (x.dtype() != DType::float64) return x;
+  const Variable grouped = reshape(x, {shape.outer, shape.positions, shape.groups, shape.size});
+  const Tensor units = map("normalization", magnitude(grouped, {1, 3}), [](auto size) {
+    constexpr double most = 0x1p400;
+    return static_cast<decltype(size)>(std::max(static_cast<double>(size) / most, 1.0));
+  });
+  const std::vector<double> all = units.to_vector();
+  if (std::ranges::all_of(all, [](double unit) { return unit == 1; })) return x;
+  return reshape(grouped / Variable(units), x.shape());
+}
+
+Variable normalized(std::string_view name, const Variable& given, const std::optional<Variable>& gamma,
                     const std::optional<Variable>& beta, const RowNormalization& how) {
+  const Variable x = with_finite_squares(given, how.shape);
   const Shape statistics{how.shape.outer, how.shape.groups};
   Tensor mean = Tensor::empty(statistics, DType::float64), inverse = Tensor::empty(statistics, DType::float64);
   Tensor y = Tensor::empty(x.shape(), x.dtype());

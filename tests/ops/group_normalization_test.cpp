@@ -127,6 +127,34 @@ TEST_CASE("a large common offset costs no digits") {
   CHECK(same.to_vector() == std::vector<double>(10, 0));
 }
 
+TEST_CASE("values whose squares leave the range of float64 are normalized, beside groups of other sizes") {
+  RandomStream random(7);
+  const Tensor dy = random.normal({2, 3, 8}, 0, 1, DType::float64),
+               small = random.normal({2, 3, 8}, 0, 1, DType::float64);
+  std::vector<double> values = small.to_vector();
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] *= i % 8 < 4 ? 0x1p660 : 1;  // of the first of two groups
+  const Tensor x = test::f64({2, 3, 8}, values);
+  CHECK(largest_error(x, dy, 2, 1e-3) < 1e-13);
+  using Normalization = std::function<Variable(const Variable& x, double epsilon)>;
+  for (const Normalization& normalized :
+       {Normalization([](const Variable&v, double epsilon) { return layer_norm(v, {}, {}, epsilon); }),
+        Normalization([](const Variable&v, double epsilon) { return layer_norm(v, {}, {}, epsilon, 2); }),
+        Normalization([](const Variable&v, double epsilon) { return rms_norm(v, {}, epsilon); }),
+        Normalization([](const Variable&v, double epsilon) { return group_norm(v, {}, {}, 2, epsilon); })}) {
+    const auto of = [&](double factor, double epsilon) {
+      ForwardPass pass(Mode::training);
+      const Variable v = pass.watch((Variable(small) * factor).value());
+      const Variable y = normalized(v, epsilon);
+      pass.backward(y, dy);
+      return std::pair(y.value(), (Variable(pass.gradient(v)) * factor).value());
+    };
+    const auto [y, dx] = of(1, 0);
+    const auto [large_y, large_dx] = of(0x1p660, 1e-3);
+    CHECK(test::largest_difference(y, large_y) < 1e-14);
+    CHECK(test::largest_difference(dx, large_dx) < 1e-13);
+  }
+}
+
 TEST_CASE("arguments of sample normalization that do not fit are errors") {
   const Tensor x = test::f64({2, 4}, {1, 2, 3, 4, 5, 6, 7, 8});
   CHECK(test::error_of([&] { group_norm(x, std::nullopt, std::nullopt, 3, 1e-3); }) ==
