@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <ctime>
+#include <iostream>
 #include <thread>
 
 #include "benchmarks/report.hpp"
@@ -72,7 +73,7 @@ Peer chosen_peer(const Settings& s) {
   }
   const fs::path worker = own_folder() / "libtorch_worker";
   if (fs::exists(worker)) return {.command = {worker}};
-  fmt::print(stderr, "libtorch is not installed (Debian: libtorch-dev); only xtape is measured\n");
+  std::cerr << "libtorch is not installed (Debian: libtorch-dev); only xtape is measured\n";
   return {};
 }
 

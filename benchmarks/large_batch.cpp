@@ -6,6 +6,7 @@
 #include <cmath>
 #include <fstream>
 #include <functional>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <tuple>
@@ -116,7 +117,7 @@ class Runs {
       accuracy = {evaluate(model, parts_.validation, {.batch_size = 500})["accuracy"],
                   evaluate(model, parts_.test, {.batch_size = 500})["accuracy"]};
     } catch (const Error& error) {
-      fmt::print(stderr, "{}, batch {}, rate {:.3g}: {}\n", method_.name, batch, rate, error.what());
+      std::cerr << fmt::format("{}, batch {}, rate {:.3g}: {}\n", method_.name, batch, rate, error.what());
     }
     if (rows_.is_open()) {
       rows_ << fmt::format("{},{},{},{:.4g},{},{:.4f},{:.4f}", method_.name, batch, steps, rate, seed,

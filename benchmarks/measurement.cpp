@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <iostream>
 #include <memory>
 #include <thread>
 
@@ -139,7 +140,7 @@ std::unique_ptr<Side> start_peer(const Side& ours, const fs::path& data, const M
   } catch (const std::exception& error) {
     result.refused = error.what();
   }
-  fmt::print(stderr, "  {} is not measured: {}\n", result.peer_name, result.refused);
+  std::cerr << fmt::format("  {} is not measured: {}\n", result.peer_name, result.refused);
   return nullptr;
 }
 
@@ -163,7 +164,7 @@ Measurement measure(const Workload& workload, int threads, const MeasurementOpti
   MeasurementOptions options = given;
   if (workload.task == Task::gradcheck) options.least_steps = 1, options.warm_up = 1;  // a step is many passes
   Measurement result{.workload = workload, .threads = threads, .peer_name = options.peer.name};
-  fmt::print(stderr, "{}, {} thread{}\n", description(workload), threads, threads == 1 ? "" : "s");
+  std::cerr << fmt::format("{}, {} thread{}\n", description(workload), threads, threads == 1 ? "" : "s");
   const TemporaryFolder scratch("bench");
   const fs::path data = scratch / "data.safetensors";
   Side ours("xtape", {options.xtape_worker}, workload, threads, data, options);
@@ -173,13 +174,13 @@ Measurement measure(const Workload& workload, int threads, const MeasurementOpti
   for (int round = 1; round <= options.rounds; ++round) {
     result.peaks.push_back(measure_peak(threads));
     const double mine = ours.turn(peer.get());
-    fmt::print(stderr, "  round {} of {}: xtape {:.4g} ms", round, options.rounds, mine * 1e3);
+    std::cerr << fmt::format("  round {} of {}: xtape {:.4g} ms", round, options.rounds, mine * 1e3);
     if (peer) {
       const double theirs = peer->turn(&ours);
       result.ratios.push_back(mine / theirs);
-      fmt::print(stderr, ", {} {:.4g} ms, ratio {:.3f}", result.peer_name, theirs * 1e3, mine / theirs);
+      std::cerr << fmt::format(", {} {:.4g} ms, ratio {:.3f}", result.peer_name, theirs * 1e3, mine / theirs);
     }
-    fmt::print(stderr, "\n");
+    std::cerr << "\n";
   }
   result.ours = ours.finish();
   if (peer) result.peer = peer->finish();

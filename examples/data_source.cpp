@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <iostream>
 #include <map>
 #include <span>
 
@@ -16,12 +17,13 @@ const fs::path usual = "/usr/share/datasets/fashion-mnist";
 /// The images of a folder. Prints to standard error which files were left out.
 Dataset photographs_in(const fs::path& folder, const ImageFolderOptions& options) {
   ImageFolder found = load_image_folder(folder, options);
-  if (found.skipped > 0) fmt::print(stderr, "{}: {} entries that are no images\n", folder.string(), found.skipped);
+  if (found.skipped > 0)
+    std::cerr << fmt::format("{}: {} entries that are no images\n", folder.string(), found.skipped);
   if (const auto count = found.unreadable.size(); count > 0) {
-    fmt::print(stderr, "{}: left out {} of {} images, which can't be read\n", folder.string(), count,
-               count + found.files.size());
+    std::cerr << fmt::format("{}: left out {} of {} images, which can't be read\n", folder.string(), count,
+                             count + found.files.size());
     for (const UnreadableImage& image : std::span(found.unreadable).first(std::min<std::size_t>(count, 10))) {
-      fmt::print(stderr, "  {}\n", image.reason);
+      std::cerr << fmt::format("  {}\n", image.reason);
     }
   }
   return found.data;

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "examples/classifier.hpp"
@@ -105,7 +106,7 @@ class Output {
     try {
       work();
     } catch (const Error& error) {
-      fmt::print(stderr, "{}\n", error.what());
+      std::cerr << error.what() << "\n";
       all_.push_back({{"file", file.string()}, {"error", error.what()}});
       status_ = 2;
     }

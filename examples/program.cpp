@@ -1,13 +1,28 @@
 #include "examples/program.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
 #include <iostream>
 
 namespace xtape {
+namespace {
+
+/// Opens the standard streams that are closed, so that their use fails. Otherwise the next file that the program opens
+/// would have the number of the stream, and get its text.
+void open_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(stream, F_GETFD) < 0) open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
+}  // namespace
 
 int run_program(int argc, char** argv, CLI::App& app, const std::function<int()>& body) {
+  open_standard_streams();
   int status = 2;
   try {
     app.parse(argc, argv);
@@ -16,11 +31,11 @@ int run_program(int argc, char** argv, CLI::App& app, const std::function<int()>
     status = app.exit(error) == 0 ? 0 : 2;
   } catch (const std::exception& error) {
     std::fflush(stdout);
-    fmt::print(stderr, "{}\n", error.what());
+    std::cerr << error.what() << "\n";
   }
   std::cout.flush();
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good()) return status;
-  fmt::print(stderr, "standard output: expected to write all of it, got an error; is the disk full?\n");
+  std::cerr << "standard output: expected to write all of it, got an error; is the disk full?\n";
   return 2;
 }
 

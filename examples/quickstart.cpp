@@ -1,5 +1,6 @@
 // Quickstart: a small network that learns Fashion-MNIST. The README shows the part from Input to evaluate().
 #include <CLI/CLI.hpp>
+#include <iostream>
 #include <xtape/xtape.hpp>
 using namespace xtape;
 
@@ -29,6 +30,6 @@ int main(int argc, char** argv) try {
   fmt::print("test: loss {:.4f}, accuracy {:.4f}\n", figures["loss"], figures["accuracy"]);
   return figures["accuracy"] > (quick ? 0.6 : 0.85) ? 0 : 1;
 } catch (const std::exception& error) {
-  fmt::print(stderr, "{}\n", error.what());
+  std::cerr << error.what() << "\n";
   return 2;
 }

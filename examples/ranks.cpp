@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <iostream>
 #include <sys/wait.h>
 
 #include "models/graph/terminal.hpp"
@@ -155,7 +156,7 @@ int run_on_ranks(const std::function<int(const std::shared_ptr<Communicator>&)>&
   } catch (const std::exception&) {  // run_rank has ended the run with its message
   }
   // The first rank prints what all have got, and the rank that has found it, because the first one may hang.
-  if (ranks->rank() == 0 || ranks->found_failure()) fmt::print(stderr, "{}\n", ranks->failure());
+  if (ranks->rank() == 0 || ranks->found_failure()) std::cerr << fmt::format("{}\n", ranks->failure());
   return 2;
 }
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <iostream>
 #include <sys/file.h>
 #include <utility>
 #include <xtape/xtape.hpp>
@@ -40,8 +41,8 @@ RunFolder::RunFolder(fs::path path) : path_(std::move(path)), lock_(open(path_.c
   check(error != EWOULDBLOCK,
         "train: expected a folder that no other run is using, got {}; wait for its end, or name another with --output",
         path_.string());
-  fmt::print(stderr, "train: {} can't be locked ({}): see that no other run uses it\n", path_.string(),
-             std::strerror(error));  // a file system without locks
+  std::cerr << fmt::format("train: {} can't be locked ({}): see that no other run uses it\n", path_.string(),
+                           std::strerror(error));  // a file system without locks
 }
 
 RunFolder::RunFolder(RunFolder&& other) noexcept

@@ -1,5 +1,6 @@
 #include "examples/train/run_report.hpp"
 
+#include <iostream>
 #include <utility>
 
 namespace xtape {
@@ -40,7 +41,7 @@ void RunReport::write() {
     save_report(path_, page_);
   } catch (const Error& error) {
     if (!std::exchange(warned_, true)) {
-      fmt::print(stderr, "train: the training continues without its report: {}\n", error.what());
+      std::cerr << fmt::format("train: the training continues without its report: {}\n", error.what());
     }
   }
 }

@@ -1,4 +1,5 @@
 // Classifies a photograph with a model from a file.
+#include <iostream>
 #include <xtape/xtape.hpp>
 using namespace xtape;
 
@@ -14,6 +15,6 @@ int main(int argc, char** argv) try {
   const auto best = static_cast<std::size_t>(top_classes(logits).data<std::int64_t>()[0]);
   fmt::print("{} ({:.1f} %)\n", names.at(best), 100 * probabilities.at(best));
 } catch (const std::exception& error) {
-  fmt::print(stderr, "{}\n", error.what());
+  std::cerr << error.what() << "\n";
   return 2;
 }

@@ -1,5 +1,6 @@
 // Makes a folder of pictures for training: photos/<class>/<number>.png, pictures of clothes.
 #include <cstdlib>
+#include <iostream>
 #include <xtape/xtape.hpp>
 using namespace xtape;
 
@@ -13,6 +14,6 @@ int main(int argc, char** argv) try {
     write_png(fmt::format("photos/{}/{:05}.png", name, i), clothes.sample(i).front());
   }
 } catch (const std::exception& error) {
-  fmt::print(stderr, "{}\n", error.what());
+  std::cerr << error.what() << "\n";
   return 2;
 }

@@ -1,5 +1,6 @@
 // Trains a network to classify photographs, from a folder with one folder for each class.
 #include <cstdlib>
+#include <iostream>
 #include <xtape/xtape.hpp>
 using namespace xtape;
 
@@ -52,6 +53,6 @@ int main(int argc, char** argv) try {
                               .outputs = predict(model, test),
                               .class_names = photos.class_names()});
 } catch (const std::exception& error) {
-  fmt::print(stderr, "{}\n", error.what());
+  std::cerr << error.what() << "\n";
   return 2;
 }

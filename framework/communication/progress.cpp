@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdio>
 #include <deque>
 #include <exception>
+#include <iostream>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -457,9 +457,8 @@ void ProgressThread::State::leave_after_failure() {
 /// Ends the processes of all ranks, if they are processes, with a message.
 void ProgressThread::State::terminate() {
   if (!transport_->separate_processes()) return;
-  fmt::print(stderr, "{}\nrank {}: this process has not ended within {} s after the failure and is killed\n", failure(),
-             place_.rank, life_after_failure.count());
-  std::fflush(stderr);
+  std::cerr << fmt::format("{}\nrank {}: this process has not ended within {} s after the failure and is killed\n",
+                           failure(), place_.rank, life_after_failure.count());
   transport_->terminate();
 }
 

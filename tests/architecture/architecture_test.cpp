@@ -141,6 +141,15 @@ TEST_CASE("every header states its purpose in the first line and has an include 
   }
 }
 
+// fmt::print throws if standard error is closed or full, and most messages are written where an error was caught.
+TEST_CASE("messages are written to standard error by what does not throw") {
+  for (const File& file : sources()) {
+    if (module_of(file.path) == "tests") continue;
+    INFO(file.path);
+    CHECK(file.text.find("fmt::print(stderr") == std::string::npos);
+  }
+}
+
 // Run by tools/verify headers: it takes minutes.
 TEST_CASE("every header compiles alone", "[.headers]") {
   const char* compiler = std::getenv("XTAPE_COMPILER");

@@ -3,8 +3,10 @@
 #include "tests/examples/programs.hpp"
 
 #include <nlohmann/json.hpp>
+#include <xtape/xtape.hpp>
 
 namespace fs = std::filesystem;
+using namespace xtape;
 using namespace xtape::test;
 using Catch::Contains;
 
@@ -23,6 +25,51 @@ TEST_CASE("output that cannot be written is an error") {
   for (const std::string program : {"custom_op", "custom_op --help", "train --help"}) {
     check_refused(run(program, "/dev/full"), "standard output");
   }
+}
+
+TEST_CASE("a program that cannot write its message has the exit status of an error") {
+  const Programs run;
+  const auto input = Input({4, 4, 3});
+  save_model(Model(input, Dense({.units = 2})(Flatten()(input))), run.folder() / "model");
+  std::ofstream(run.folder() / "damaged.png") << "none";
+  for (const std::string command :
+       {"custom_op --no-such-option", "train --no-such-option", "train --resume none", "train --model none",
+        "evaluate --model model --data none", "predict --model none damaged.png", "predict --model model damaged.png",
+        "convert model model", "lab/lab --data none", "gradcheck --batch 0", "profile --steps 0", "tutorial_train none",
+        "tutorial_name none.png"}) {
+    for (const std::string streams :
+         {">/dev/null 2>/dev/full", ">/dev/null 2>&-", "<&- >&- 2>&-", ">/dev/full 2>/dev/full"}) {
+      INFO(command << " " << streams);
+      CHECK(run(fmt::format("{} {}; echo $?", command, streams)).text == "2\n");
+    }
+  }
+}
+
+TEST_CASE("a message of the library that cannot be written changes nothing") {
+  const Programs run;
+  const std::string command = "XTAPE_NUM_THREADS=none " + run.programs() + "/custom_op --quick";
+  CHECK_THAT(run("custom_op --help > /dev/null; " + command).text, Contains("expected XTAPE_NUM_THREADS to be"));
+  for (const std::string stream : {"2>/dev/full", "2>&-"}) {
+    CHECK(run(fmt::format("custom_op --help > /dev/null; {} > /dev/null {}; echo $?", command, stream)).text == "0\n");
+  }
+}
+
+TEST_CASE("what a program prints gets into no file if its streams are closed") {
+  const Programs run;
+  write_other_data(run.folder());
+  const std::string command = "train --data . --quick --output out --tensorboard board";
+  CHECK(run(command + " <&- >&- 2>&-; echo $?").text == "2\n");
+  std::int64_t files = 0;
+  for (const std::string folder : {"out", "board"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(run.folder() / folder)) {
+      if (!entry.is_regular_file()) continue;
+      INFO(entry.path());
+      const std::string bytes = bytes_of(entry.path());
+      CHECK((bytes.find("small (default)") == std::string::npos && bytes.find("epoch 1/1") == std::string::npos));
+      ++files;
+    }
+  }
+  CHECK(files > 4);
 }
 
 TEST_CASE("train rejects invalid options before it makes a folder") {

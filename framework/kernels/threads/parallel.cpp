@@ -7,9 +7,9 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <iostream>
 #include <mutex>
 #include <string_view>
 #include <thread>
@@ -42,8 +42,8 @@ int default_threads() {
   const std::string_view given(text);
   const auto wanted = parse_number<int>(given);
   if (wanted && *wanted >= 1 && *wanted <= most_threads) return *wanted;
-  fmt::print(stderr, "xtape: expected XTAPE_NUM_THREADS to be a number from 1 to {}, got '{}'; using {}\n",
-             most_threads, given, cores);
+  std::cerr << fmt::format("xtape: expected XTAPE_NUM_THREADS to be a number from 1 to {}, got '{}'; using {}\n",
+                           most_threads, given, cores);
   return cores;
 }
 
@@ -171,8 +171,8 @@ class ThreadPool {
         workers_.emplace_back([this, i, seen = gate_.load() & generation] { serve(i, seen); });
       }
     } catch (const std::exception& error) {  // the system has no more threads or memory
-      fmt::print(stderr, "xtape: expected to start {} threads, got {}: {}\n", threads, workers_.size() + 1,
-                 error.what());
+      std::cerr << fmt::format("xtape: expected to start {} threads, got {}: {}\n", threads, workers_.size() + 1,
+                               error.what());
     }
     size_.store(static_cast<int>(workers_.size()) + 1);
   }
