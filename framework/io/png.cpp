@@ -94,7 +94,8 @@ void flatten(const std::uint8_t* rgba, std::int64_t pixels, std::uint8_t* rgb) {
 }
 
 /// The decoder of libpng. It reports errors by longjmp, so no object with a destructor may be skipped. Pixels have the
-/// values in the file, without gamma and colour profiles; 16 bits are rounded to 8.
+/// values in the file, without gamma and colour profiles; 16 bits are rounded to 8. Palette indices are looked up here,
+/// because libpng draws those beyond the palette as black, which are errors (PNG third edition, section 11.2.2).
 class PngDecoder {
  public:
   PngDecoder(const codecs::Bytes& file, const std::string& path) : path_(path), file_(file) {
@@ -114,9 +115,15 @@ class PngDecoder {
   void read_header() {
     require(run([](PngDecoder& d) {
               png_read_info(d.png_, d.info_);
-              png_set_expand(d.png_);
-              png_set_scale_16(d.png_);
-              png_set_gray_to_rgb(d.png_);
+              if (png_get_color_type(d.png_, d.info_) == PNG_COLOR_TYPE_PALETTE) {
+                png_get_PLTE(d.png_, d.info_, &d.palette_, &d.colours_);
+                png_get_tRNS(d.png_, d.info_, &d.opacity_, &d.opacities_, nullptr);
+                png_set_packing(d.png_);
+              } else {
+                png_set_expand(d.png_);
+                png_set_scale_16(d.png_);
+                png_set_gray_to_rgb(d.png_);
+              }
               d.passes_ = png_set_interlace_handling(d.png_);
               png_read_update_info(d.png_, d.info_);
             }),
@@ -124,16 +131,30 @@ class PngDecoder {
   }
   std::int64_t height() const { return png_get_image_height(png_, info_); }
   std::int64_t width() const { return png_get_image_width(png_, info_); }
-  std::int64_t channels() const { return png_get_channels(png_, info_); }
+  std::int64_t channels() const { return !palette_ ? png_get_channels(png_, info_) : opacity_ ? 4 : 3; }
 
   /// Decodes all rows to rows + y * stride, with channels() values per pixel, and reads the rest of the file.
   void decode(std::uint8_t* rows, std::int64_t stride) {
     rows_ = rows;
     stride_ = stride;
     require(run([](PngDecoder& d) {
-              const auto height = static_cast<std::int64_t>(png_get_image_height(d.png_, d.info_));
               for (int pass = 0; pass < d.passes_; ++pass) {
-                for (std::int64_t y = 0; y < height; ++y) png_read_row(d.png_, d.rows_ + y * d.stride_, nullptr);
+                for (std::int64_t y = 0; y < d.height(); ++y) png_read_row(d.png_, d.rows_ + y * d.stride_, nullptr);
+              }
+              if (d.palette_) {
+                for (std::int64_t y = 0; y < d.height(); ++y) d.look_up(d.rows_ + y * d.stride_);
+              }
+              png_read_end(d.png_, d.info_);
+            }),
+            "an undamaged PNG file");
+  }
+  /// Throws the Errors of decode(). `row` has the size of a row, and is 0.
+  void check_rows(std::uint8_t* row) {
+    rows_ = row;
+    require(run([](PngDecoder& d) {
+              for (std::int64_t i = 0; i < d.passes_ * d.height(); ++i) {
+                png_read_row(d.png_, d.rows_, nullptr);
+                if (d.palette_) d.check_indices(d.rows_);
               }
               png_read_end(d.png_, d.info_);
             }),
@@ -150,6 +171,28 @@ class PngDecoder {
   }
 
  private:
+  /// Reports an error of libpng unless a row has indices of the palette.
+  void check_indices(const std::uint8_t* row) {
+    const int largest = *std::max_element(row, row + width());
+    if (largest < colours_) return;
+    std::snprintf(errors_.message, sizeof errors_.message, "the palette index %d where %d is the last", largest,
+                  colours_ - 1);
+    png_longjmp(png_, 1);
+  }
+  /// Replaces a row of indices, a byte for each, by colours, from the last to the first, which take more bytes.
+  void look_up(std::uint8_t* row) {
+    check_indices(row);
+    const std::int64_t values = channels();
+    for (std::int64_t x = width() - 1; x >= 0; --x) {
+      const int index = row[x];
+      const png_color colour = palette_[index];
+      std::uint8_t* const pixel = row + values * x;
+      pixel[0] = colour.red;
+      pixel[1] = colour.green;
+      pixel[2] = colour.blue;
+      if (values == 4) pixel[3] = index < opacities_ ? opacity_[index] : 255;
+    }
+  }
   /// Calls steps(*this). Returns false if libpng reported an error. `steps` must not have variables with destructors.
   bool run(void (*steps)(PngDecoder&)) {
     if (setjmp(png_jmpbuf(png_)) != 0) return false;
@@ -173,6 +216,10 @@ class PngDecoder {
   png_infop info_ = nullptr;
   PngErrors errors_;
   int passes_ = 1;
+  png_colorp palette_ = nullptr;  // null for other kinds of images
+  int colours_ = 0;
+  png_bytep opacity_ = nullptr;  // of the first colours of the palette; null if all are opaque
+  int opacities_ = 0;
   std::uint8_t* rows_ = nullptr;
   std::int64_t stride_ = 0;
 };
@@ -202,7 +249,7 @@ void check_png(const Bytes& file, const std::string& path) {
   png.read_header();
   check_extents(png.height(), png.width(), path);
   Bytes row(static_cast<std::size_t>(4 * png.width()));
-  png.decode(row.data(), 0);
+  png.check_rows(row.data());
 }
 
 }  // namespace codecs

@@ -60,6 +60,54 @@ TEST_CASE("read_image rounds 16 bits and reads interlaced PNG files") {
   CHECK(identical(read_bytes_as_image(interlaced), expected));
 }
 
+TEST_CASE("an index beyond the palette of a PNG file is an error") {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "image.png";
+  const auto refused = [&](const std::string& file, const std::string& got) {
+    write_bytes(path, file);
+    const std::string message = "read_image: expected an undamaged PNG file, got: " + got + "; in " + path.string();
+    CHECK(error_of([&] { read_image(path); }) == message);
+    CHECK(error_of([&] { check_image(path); }) == message);
+  };
+  const auto accepted = [&](const std::string& file, const Tensor& image) {
+    write_bytes(path, file);
+    CHECK(identical(read_image(path), image));
+    check_image(path);
+  };
+  const std::string three = png_chunk("PLTE", "\x0A\x3C\x80\xFA\x82\x01\x14\x15\x16");
+  const Tensor last = rgb(1, 2, {10, 60, 128, 20, 21, 22});
+  const std::string seen = png_chunk("tRNS", "\xFF\0"s), beyond = "the palette index 3 where 2 is the last";
+  for (const std::string& chunks : {three, three + seen}) {
+    accepted(png_file(2, 1, 8, 3, "\0\2"s, chunks), last);
+    accepted(png_file(2, 1, 4, 3, "\x02", chunks), last);
+    accepted(png_file(2, 1, 2, 3, "\x2F", chunks), last);  // what fills the last byte of a row is no pixel
+    refused(png_file(2, 1, 8, 3, "\0\3"s, chunks), beyond);
+    refused(png_file(2, 1, 8, 3, "\xFF\0"s, chunks), "the palette index 255 where 2 is the last");
+    refused(png_file(2, 1, 4, 3, "\x03", chunks), beyond);
+    refused(png_file(2, 1, 2, 3, "\x30", chunks), beyond);
+    refused(png_file(1, 3, 8, 3, "\3\0\1"s, chunks), beyond);
+    refused(png_file(1, 3, 8, 3, "\0\1\3"s, chunks), beyond);
+  }
+  refused(png_file(2, 1, 1, 3, "\x40", png_chunk("PLTE", "\x0A\x3C\x80")), "the palette index 1 where 0 is the last");
+  // 3 x 2 pixels, interlaced: the first pass has pixel (0, 0), the fifth (0, 2), the sixth (0, 1), the seventh the row
+  // 1
+  const auto interlaced = [&](const std::string& indices) {
+    std::string rows;
+    for (const std::size_t at : {0, 2, 1}) rows += "\0"s + indices[at];
+    rows += "\0"s + indices.substr(3);
+    std::string file = png_file(static_cast<unsigned>(rows.size()) - 1, 1, 8, 3, rows.substr(1), three);
+    return file.replace(8, 25, png_chunk("IHDR", big_endian(3) + big_endian(2) + "\x08\x03\0\0\x01"s));
+  };
+  accepted(interlaced("\0\1\2\2\1\0"s), rgb(2, 3,
+                                            {10, 60, 128, 250, 130, 1, 20, 21, 22,  //
+                                             20, 21, 22, 250, 130, 1, 10, 60, 128}));
+  for (std::size_t at = 0; at < 6; ++at) {
+    std::string indices(6, '\1');
+    indices[at] = '\3';
+    refused(interlaced(indices), beyond);
+  }
+}
+
 TEST_CASE("read_image applies the orientation of PNG files") {
   const Tensor stored = rgb(1, 2, {1, 2, 3, 250, 251, 252});
   for (const auto& [orientation, wanted] : {std::pair{1, stored}, std::pair{3, rgb(1, 2, {250, 251, 252, 1, 2, 3})},
