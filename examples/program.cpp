@@ -4,9 +4,13 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <limits>
+
+#include "framework/parse_number.hpp"
 
 namespace xtape {
 namespace {
@@ -19,12 +23,45 @@ void open_standard_streams() {
   }
 }
 
+/// Why a text is no number of the kind that an option reads, as --help names it; empty if it is one.
+std::string fault_of(const std::string& text, const std::string& kind) {
+  if (kind.starts_with("FLOAT")) {
+    const auto number = parse_number<double>(text);
+    return number && std::isfinite(*number) ? "" : fmt::format("expected a finite number, got {}", text);
+  }
+  const bool any_sign = kind.starts_with("INT");
+  if (any_sign ? parse_number<std::int64_t>(text).has_value() : parse_number<std::uint64_t>(text).has_value())
+    return "";
+  return fmt::format(
+      "expected a whole number from {} to {}, got {}", any_sign ? std::numeric_limits<std::int64_t>::min() : 0,
+      any_sign ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::uint64_t>::max(), text);
+}
+
 }  // namespace
+
+void check_numbers(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    const std::string kind = option->get_type_name();
+    if (!kind.starts_with("INT") && !kind.starts_with("UINT") && !kind.starts_with("FLOAT")) continue;
+    // transform() puts the check in front of the others, which would not see that a number is out of range
+    option->transform(CLI::Validator(
+        [kind](std::string& text) {
+          std::string fault = fault_of(text, kind);
+          const std::size_t digit = text.find_first_not_of("-0");
+          if (fault.empty() && !kind.starts_with("FLOAT") && digit != std::string::npos) {
+            text = (text.starts_with('-') ? "-" : "") + text.substr(digit);  // CLI11 takes 010 for an octal number
+          }
+          return fault;
+        },
+        ""));
+  }
+}
 
 int run_program(int argc, char** argv, CLI::App& app, const std::function<int()>& body) {
   open_standard_streams();
   int status = 2;
   try {
+    check_numbers(app);
     app.parse(argc, argv);
     status = body();
   } catch (const CLI::ParseError& error) {
@@ -53,6 +90,20 @@ void write_gallery(const std::string& path, const std::vector<Tensor>& rows) {
   }
   const Variable all = clip(wide.size() == 1 ? wide[0] : concatenate(wide, 0), 0, 1);
   write_png(path, (all * 255.0 + 0.5).value().to(DType::uint8));
+}
+
+Shape image_shape(const std::string& program, const Model& model, const std::string& path,
+                  std::optional<std::int64_t> size) {
+  const PartialShape& input = model.input_shape();
+  check(input[2].known(), "{}: expected a network with a known number of channels, got {} in {}", program, input, path);
+  const auto extent = [&](int axis) {
+    check(input[axis].known() || size.has_value(),
+          "{}: expected --image-size for a network that takes images {} in {}, got none", program, input, path);
+    check(!input[axis].known() || !size || input[axis].value() == *size,
+          "{}: expected --image-size {} or none for the network in {}, got {}", program, input[axis], path, *size);
+    return input[axis].known() ? input[axis].value() : *size;
+  };
+  return {extent(0), extent(1), input[2].value()};
 }
 
 std::string not_empty(const std::string& value) { return value.empty() ? "expected a value, got an empty one" : ""; }

@@ -122,6 +122,7 @@ Settings resumed(const Settings& s) {
   declare(app, settings);
   try {
     app.parse_from_stream(file);
+  check_numbers(app);
   } catch (const CLI::ParseError& error) {
     fail("train: expected the settings of a run in {}, got: {}", path.string(), error.what());
   }

@@ -244,8 +244,7 @@ TEST_CASE("--help of train lists the recipes, and a message too") {
       "  --model resnet20  --recipe default  ResNet-20 for small photographs; cifar-10, 60 epochs, batch 128, rate 0.1 "
       "falling to 0\n";
   CHECK_THAT(on_one_line(run("train --help").text), Contains(on_one_line("Recipes:\n" + recipes)));
-  CHECK(run("train --model vgg").text ==
-        "train: expected a model and a recipe of\n" + recipes + "got --model vgg --recipe \n");
+  CHECK(run("train --model vgg").text == "train: expected a model and a recipe of\n" + recipes + "got --model vgg\n");
   CHECK(run("train --recipe best").text ==
         "train: expected a model and a recipe of\n" + recipes + "got --model small --recipe best\n");
 }
@@ -254,6 +253,8 @@ TEST_CASE("numbers and words on the command line are accepted up to their limits
   const Programs run;
   const auto input = Input({4, 4, 3});
   save_model(Model(input, Dense({.units = 2})(Flatten()(input))), run.folder() / "model");
+  const auto image = Input({any, any, 3});
+  save_model(Model(image, Dense({.units = 2})(GlobalAveragePooling2D()(image))), run.folder() / "any_size");
   const std::string million = "1000000", more = "1000001";
   check_limits(
       run, "load_data: expected a folder, got",
@@ -261,19 +262,19 @@ TEST_CASE("numbers and words on the command line are accepted up to their limits
        {"train --data none", "--epochs", {"1", million}, {"0", more}},
        {"train --data none", "--batch-size", {"1", million}, {"0", more}},
        {"train --data none", "--validation", {"0", "0.9"}, {"-0.0001", "0.9001"}},
-       {"train --data none", "--seed", {"0"}, {"-1"}},
+       {"train --data none", "--seed", {"0", "18446744073709551615"}, {"-1", "18446744073709551616"}},
        {"train --data none", "--checkpoint-every", {"0", "1099511627776"}, {"-1", "1099511627777"}},
        {"train --data none", "--threads", {"1", "256"}, {"0", "257"}},
        {"train --data none", "--ranks", {"1"}, {"0", "1025"}},
        {"train --data none", "--shards", {"1", "1024"}, {"0", "1025"}},
        {"train --data none", "--timeout", {"1", "86400"}, {"0", "86401"}},
-       {"evaluate --model model --data none", "--image-size", {"1", "16384"}, {"0", "16385"}},
+       {"evaluate --model any_size --data none", "--image-size", {"1", "16384"}, {"0", "16385"}},
        {"evaluate --model model --data none", "--top", {"1", million}, {"0", more}},
        {"evaluate --model model --data none", "--batch-size", {"1", million}, {"0", more}},
        {"evaluate --model model --data none", "--part", {"test", "train"}, {"validation"}},
        {"evaluate --model model --data none", "--scale", {"0..1", "imagenet", "caffe", "-2..3"}, {"1", ".."}}});
   check_limits(run, "none.png: No such file",
-               {{"predict none.png --model model", "--image-size", {"1", "16384"}, {"0", "16385"}},
+               {{"predict none.png --model any_size", "--image-size", {"1", "16384"}, {"0", "16385"}},
                 {"predict none.png --model model", "--top", {"1", million}, {"0", more}}});
   check_limits(run, "convert: expected another file as OUT than IN, got model",
                {{"convert model model --network vgg11", "--outputs", {"1", million}, {"0", more}},
@@ -283,7 +284,8 @@ TEST_CASE("numbers and words on the command line are accepted up to their limits
                 {"convert model model", "--opset", {"17", "21"}, {"16", "22"}},
                 {"convert model model", "--ir-version", {"8", "10"}, {"7", "11"}},
                 {"convert model model", "--onnx-images", {"first", "last"}, {"middle"}},
-                {"convert model model", "--tolerance", {"0", "1"}, {"-1e-9"}},
+                {"convert model model", "--tolerance", {"0", "1"}, {"-1e-9", "nan"}},
+                {"convert model model", "--seed", {"0", "18446744073709551615"}, {"-1", "18446744073709551616"}},
                 {"convert model model", "--size", {"1", "16384"}, {"0", "16385"}}});
   check_limits(run, "convert: expected a --network of ",
                {{"convert model x --network none",
@@ -303,6 +305,39 @@ TEST_CASE("numbers and words on the command line are accepted up to their limits
   CHECK((convnet.status == 0 && convnet.text.find("res2a_branch2a") == std::string::npos));
   const Run resnet = run("profile --model resnet50 --batch 1 --image-size 32 --classes 2 --steps 1");
   CHECK((resnet.status == 0 && resnet.text.find("res2a_branch2a") != std::string::npos));
+}
+
+TEST_CASE("numbers that an option cannot hold are refused for every option, whole numbers are decimal") {
+  const Programs run;
+  const std::string most = "18446744073709551615", whole = ": expected a whole number from ";
+  struct Kind {
+    std::string about;  ///< the message, up to the value
+    std::vector<std::string> refused;
+    int options = 0;
+  };
+  std::map<std::string, Kind> kinds{
+      {"UINT", {whole + "0 to " + most + ", got ", {"18446744073709551616", "99999999999999999999999", "-1", "1.5"}}},
+      {"INT",
+       {whole + "-9223372036854775808 to 9223372036854775807, got ",
+        {"9223372036854775808", "-9223372036854775809", "99999999999999999999999", "0x10", "1.5", "nan"}}},
+      {"FLOAT", {": expected a finite number, got ", {"1e999", "-1e999", "1e-999", "nan", "inf", "-inf", "1,5"}}}};
+  for (const auto& [program, description] : programs) {
+    for (const auto& [option, entry] : entries_of(run(program + " --help").text)) {
+      std::smatch found;
+      if (!std::regex_search(entry, found, std::regex("^ --[a-z-]+ (UINT|INT|FLOAT)[: =]"))) continue;
+      Kind& kind = kinds.at(found[1]);
+      ++kind.options;
+      for (const std::string& value : kind.refused) {
+        INFO(program << " " << option << "=" << value);
+        const Run refused = run(program + " " + option + "=" + value);
+        CHECK(refused.status == 2);
+        CHECK(refused.text == option + kind.about + value + "\nRun with --help for more information.\n");
+      }
+    }
+  }
+  CHECK((kinds["UINT"].options == 4 && kinds["INT"].options > 20 && kinds["FLOAT"].options == 3));
+  CHECK_THAT(run("profile --quick --batch 010 --image-size 032 --classes 02 --steps 01").text,
+             Catch::StartsWith("convnet, 10 images of 32x32x3, "));
 }
 
 TEST_CASE("options that exclude or need others are refused, and those of a resumed run") {
