@@ -114,7 +114,8 @@ fs::path output_folder(const Settings& s) {
 }
 
 void write(const fs::path& path, const std::string& text) {
-  write_atomically(path, [&](std::ostream& out) { out << text; });
+  write_atomically(
+      path, [&](std::ostream& out) { out << text; }, "bench");
 }
 
 /// Writes both files. Called after every measurement, so an interrupted run leaves complete files.

@@ -16,17 +16,20 @@ inline std::string lower_case(std::string text) {
   return text;
 }
 
-/// The extension in lower case: ".svg" for "model.SVG".
+/// The extension in lower case: ".svg" for "model.SVG". A name that begins with its last dot is an extension alone:
+/// ".svg" for ".svg".
 inline std::string lower_case_extension(const std::filesystem::path& path) {
-  return lower_case(path.extension().string());
+  const std::string name = path.filename().string();
+  const std::size_t dot = name == "." || name == ".." ? std::string::npos : name.rfind('.');
+  return dot == std::string::npos ? "" : lower_case(name.substr(dot));
 }
 
 /// Whether a file name ends in one of the extensions, regardless of case. An extension may have several parts:
-/// ".weights.h5". "" matches a name without an extension. A name that consists of an extension alone does not match it.
+/// ".weights.h5". "" matches a name without an extension.
 inline bool has_extension(const std::filesystem::path& path, std::initializer_list<std::string_view> extensions) {
   const std::string name = lower_case(path.filename().string());
   return std::ranges::any_of(extensions, [&](std::string_view extension) {
-    return extension.empty() ? !path.has_extension() : name.size() > extension.size() && name.ends_with(extension);
+    return extension.empty() ? lower_case_extension(path).empty() : name.ends_with(extension);
   });
 }
 

@@ -98,7 +98,8 @@ void save_hdf5(const std::filesystem::path& path, const std::vector<NamedTensor>
   Hdf5Maker maker(path, bytes);
   for (const NamedTensor& entry : tensors) maker.write(entry);
   for (const Hdf5Attribute& attribute : attributes) maker.write(attribute);
-  write_atomically(path, [&](std::ostream& out) { maker.copy_to(out); });
+  write_atomically(
+      path, [&](std::ostream& out) { maker.copy_to(out); }, "save_hdf5");
 }
 
 }  // namespace xtape

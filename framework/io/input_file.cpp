@@ -8,12 +8,13 @@
 #include <cstring>
 
 #include "framework/error.hpp"
+#include "framework/io/with_place.hpp"
 
 namespace xtape {
 
 std::int64_t input_file_size(std::string_view function, const std::filesystem::path& path) {
   const bool readable = access(path.c_str(), R_OK) == 0;
-  check(readable, "{}: expected a file that can be read, got {}: {}", function, path.string(), std::strerror(errno));
+  check(readable, "{}: expected a file that can be read, got {}: {}", function, path_text(path), std::strerror(errno));
   check(std::filesystem::is_regular_file(path), "{}: expected a file, got {}, which is a {}", function, path.string(),
         std::filesystem::is_directory(path) ? "folder" : "device or a pipe");
   return static_cast<std::int64_t>(std::filesystem::file_size(path));

@@ -275,14 +275,15 @@ Tensor load_npy(const std::filesystem::path& path) {
 void save_npy(const std::filesystem::path& path, const Tensor& tensor) {
   check(tensor.defined(), "save_npy: expected an array, got an undefined tensor for {}", path.string());
   const std::string bytes = npy_bytes(tensor);
-  write_atomically(path, [&](std::ostream& out) { out << bytes; });
+  write_atomically(
+      path, [&](std::ostream& out) { out << bytes; }, "save_npy");
 }
 
 Tensor load_npz(const std::filesystem::path& path, const std::string& name) {
   const ZipFile archive("load_npz", path);
   const std::vector<std::string> names = array_names(archive);
   check(std::ranges::find(names, name) != names.end(), "load_npz: {}: expected an array \"{}\", got {}", path.string(),
-        name, fmt::join(names, ", "));
+        name, names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
   return array_in(archive, path, name);
 }
 
@@ -302,7 +303,8 @@ void save_npz(const std::filesystem::path& path, const std::vector<NamedTensor>&
     check(tensor.defined(), "save_npz: expected arrays, got an undefined tensor \"{}\" for {}", name, path.string());
     entries.push_back({name + std::string(ending), npy_bytes(tensor)});
   }
-  write_atomically(path, [&](std::ostream& out) { write_zip("save_npz", out, entries); });
+  write_atomically(
+      path, [&](std::ostream& out) { write_zip("save_npz", out, entries); }, "save_npz");
 }
 
 }  // namespace xtape

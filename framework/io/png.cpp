@@ -264,7 +264,8 @@ std::string encode_png(const Tensor& image) {
 
 void write_png(const std::filesystem::path& path, const Tensor& image) {
   const std::string file = encode_png(image);
-  write_atomically(path, [&](std::ostream& out) { out << file; });
+  write_atomically(
+      path, [&](std::ostream& out) { out << file; }, "write_png");
 }
 
 }  // namespace xtape

@@ -139,14 +139,15 @@ void save_safetensors(const std::filesystem::path& path, const std::vector<Named
   } catch (const Json::exception& error) {
     fail("save_safetensors: expected names and metadata in UTF-8 for {}, got: {:.200}", path.string(), error.what());
   }
-  write_atomically(path, [&](std::ostream& out) {
+  const auto write = [&](std::ostream& out) {
     const std::uint64_t length = header.size();
     out.write(reinterpret_cast<const char*>(&length), 8);
     out << header;
     for (const NamedTensor* entry : data_order(tensors)) {
       out.write(static_cast<const char*>(bytes_of(entry->tensor)), entry->tensor.size_in_bytes());
     }
-  });
+  };
+  write_atomically(path, write, "save_safetensors");
 }
 
 SafetensorsFile load_safetensors(const std::filesystem::path& path) {

@@ -17,6 +17,9 @@ void check_name(std::string_view name);
 /// with the index: "class_names[3]: expected ...".
 void check_class_names(const std::vector<std::string>& names);
 
+/// A text for a message, which shows that an empty one is there: "" for it, in quotes.
+inline std::string visible(const std::string& text) { return text.empty() ? "\"\"" : text; }
+
 /// Makes a text safe for a terminal: replaces each control character (U+0000 to U+001F, U+007F to U+009F) and each byte
 /// that is not valid UTF-8 by "?".
 std::string printable(std::string_view text);

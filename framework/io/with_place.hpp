@@ -1,12 +1,18 @@
 // Errors that say where they happened.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 
 #include "framework/error.hpp"
 
 namespace xtape {
+
+/// A path for messages, in which an empty one is visible.
+inline std::string path_text(const std::filesystem::path& path) {
+  return path.empty() ? "an empty path" : path.string();
+}
 
 /// Calls `work` and returns its result. An Error gets the function and the place, such as the path of a file, in front
 /// of its message: "function: place: expected ...".

@@ -57,7 +57,7 @@ ModelFormat model_format_of_name(const std::filesystem::path& path) {
   if (has_extension(path, {".keras", ".h5", ".hdf5"})) return ModelFormat::keras;
   check(has_extension(path, {".onnx"}),
         "save_any_model: expected a name that ends in .safetensors, .keras, .h5, .hdf5 or .onnx, got {}",
-        path.string());
+        path_text(path));
   return ModelFormat::onnx;
 }
 

@@ -114,7 +114,7 @@ class GraphReader {
   GraphReader(const LoadModelOptions& options, const ValueOfPath& value_of) : value_of_(value_of) {
     for (const auto& [type, factory] : options.custom_layers) {
       check(factory && type != "Model" && factories_.emplace(type, factory).second,
-            "custom_layers: expected the names and factories of classes that are not xtape's, got {}", type);
+            "custom_layers: expected the names and factories of classes that are not xtape's, got {}", visible(type));
     }
   }
 
@@ -136,7 +136,8 @@ class GraphReader {
         check_fields(description, {"layer", "inputs"});
         const std::string layer_name = text_at(description, "layer");
         const auto found = layers.find(layer_name);
-        check(found != layers.end(), "layer: expected the name of a layer of the graph, got {:.60}", layer_name);
+        check(found != layers.end(), "layer: expected the name of a layer of the graph, got {:.60}",
+              visible(layer_name));
         const auto inputs = tensors_at(description, "inputs", nodes);
         nodes.push_back(calls[layer_name]++ == 0 ? first_call(*found->second, inputs, path)
                                                  : found->second->connect(inputs));
@@ -184,10 +185,10 @@ class GraphReader {
     check(factory != factories_.end(),
           "class_name: expected a layer of xtape's or one in the custom_layers of the options (LoadModelOptions, "
           "CloneOptions), got {:.60}",
-          type);
+          visible(type));
     auto made = factory->second(config);
     check(made && made->type() == type, "expected custom_layers to make a {}, got {}", type,
-          made ? made->type() : "nothing");
+          made ? visible(made->type()) : "nothing");
     return made;
   }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <optional>
 
+#include "framework/amount.hpp"
 #include "framework/ops/ops.hpp"
 #include "framework/parse_number.hpp"
 #include "layers/layers.hpp"
@@ -39,8 +40,8 @@ Model with_image_scale(const Model& model, const ImageScale& scale) {
   if (scale.factor == std::vector<double>{1} && scale.shift == std::vector<double>{0} && !scale.blue_first)
     return model;
   check(model.inputs().size() == 1 && model.input_shape().rank() == 3,
-        "with_image_scale: expected a model with one image as input, got {} inputs, the first {}",
-        model.inputs().size(), model.input_shape());
+        "with_image_scale: expected a model with one image as input, got {}, the first {}",
+        amount(model.inputs().size(), "input"), model.input_shape());
   const bool colours = scale.blue_first || scale.factor.size() > 1 || scale.shift.size() > 1;
   check(!colours || model.input_shape()[2] == 3,
         "with_image_scale: expected a model that takes three channels for the scale {}, got {}", scale.name,

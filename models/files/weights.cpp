@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <map>
 
+#include "framework/amount.hpp"
 #include "framework/io/extension.hpp"
 #include "framework/io/file_format.hpp"
 #include "framework/io/safetensors.hpp"
 #include "framework/io/torch_file.hpp"
 #include "framework/io/utf8.hpp"
+#include "framework/io/with_place.hpp"
 #include "models/files/keras_weights.hpp"
 #include "models/files/torch_weights.hpp"
 
@@ -129,7 +131,7 @@ std::string hint(const LoadReport& report, const StoredWeights& file, const Load
 
 std::string LoadReport::text() const {
   const std::size_t all = matched.size() + mismatched.size() + missing.size();
-  std::string result = fmt::format("{} of {} parameters matched", matched.size(), all);
+  std::string result = fmt::format("{} of {} matched", matched.size(), amount(all, "parameter"));
   std::map<std::string, int> converted;
   for (const Pair& p : matched) {
     if (p.stored_type != to_string(p.dtype)) ++converted[p.stored_type];
@@ -147,13 +149,13 @@ std::string LoadReport::text() const {
 void save_weights(const Model& model, const std::filesystem::path& path, const SaveWeightsOptions& options) {
   const bool torch = options.format == WeightsFormat::pytorch;
   check(!torch || has_extension(path, {".safetensors", ""}),
-        "save_weights: expected a name that ends in .safetensors for PyTorch's format, got {}", path.string());
+        "save_weights: expected a name that ends in .safetensors for PyTorch's format, got {}", path_text(path));
   if (has_extension(path, {".weights.h5"})) return write_keras3_weights(model, path);
   if (has_extension(path, {".h5", ".hdf5"})) return write_keras_weights(model, path);
   check(has_extension(path, {".safetensors", ""}),
         "save_weights: expected a name that ends in .safetensors, .h5 or .hdf5 (Keras 2) or .weights.h5 (Keras 3), in "
         "small or capital letters, got {}",
-        path.string());
+        path_text(path));
   if (torch) return save_safetensors(path, to_torch(model), {{"format", "pt"}});
   std::vector<NamedTensor> tensors;
   for (const auto& [parameter_path, parameter] : model.named_parameters()) {
@@ -170,9 +172,9 @@ LoadReport load_stored_weights(const Model& model, const StoredWeights& file, co
                                const LoadWeightsOptions& options) {
   const auto candidates = options.match == Match::name ? match_names(model, file, path) : match_order(file, path);
   LoadReport report = report_of(candidates, file);
-  check(report.complete() || !options.strict, "load_weights: expected the weights of {} in {}, got {} tensors: {}{}",
-        model.name().empty() ? "the model" : "model " + model.name(), path.string(), file.weights.size(), report.text(),
-        hint(report, file, options));
+  check(report.complete() || !options.strict, "load_weights: expected the weights of {} in {}, got {}: {}{}",
+        model.name().empty() ? "the model" : "model " + model.name(), path.string(),
+        amount(file.weights.size(), "tensor"), report.text(), hint(report, file, options));
   std::vector<std::pair<Parameter, Tensor>>
       values;  // all are read before the first is set, so that a failure leaves the model unchanged
   for (const auto& [name, parameter, tensor] : candidates) {

@@ -5,6 +5,7 @@
 #include "framework/io/atomic_file.hpp"
 #include "framework/io/extension.hpp"
 #include "framework/io/helper_process.hpp"
+#include "framework/io/with_place.hpp"
 
 namespace xtape {
 namespace {
@@ -43,10 +44,11 @@ void plot_model(const Model& model, const std::filesystem::path& path, const Plo
   const std::string extension = lower_case_extension(path);
   const std::vector<std::string> known{".dot", ".svg", ".png", ".pdf"};
   check(std::ranges::find(known, extension) != known.end(),
-        "plot_model: expected a file .dot, .svg, .png or .pdf, got {}", path.string());
+        "plot_model: expected a file .dot, .svg, .png or .pdf, got {}", path_text(path));
   const std::string dot = dot_text(model, options);
   const std::string picture = extension == ".dot" ? dot : drawn(dot, extension.substr(1));
-  write_atomically(path, [&](std::ostream& stream) { stream << picture; });
+  write_atomically(
+      path, [&](std::ostream& stream) { stream << picture; }, "plot_model");
 }
 
 }  // namespace xtape

@@ -124,6 +124,23 @@ TEST_CASE("extensions may be in lower or upper case") {
   CHECK(has_extension("a.b/model", {""}));
 }
 
+TEST_CASE("a name that is only an extension has this extension") {
+  for (const std::string name : {".h5", "a/.h5", "w.weights.h5", ".weights.h5", "a.H5"}) {
+    INFO(name);
+    CHECK(has_extension(name, {".h5"}));
+    CHECK(has_extension(name, {".weights.h5"}) == name.ends_with(".weights.h5"));
+    CHECK(lower_case_extension(name) == ".h5");
+    CHECK_FALSE(has_extension(name, {"", ".keras"}));
+  }
+  for (const std::string name : {"", "a", "a.b/", "a.b/c", ".", "..", "a/.."}) {
+    INFO(name);
+    CHECK(has_extension(name, {""}));
+    CHECK(lower_case_extension(name).empty());
+  }
+  CHECK(lower_case_extension("a.") == ".");
+  CHECK_FALSE(has_extension("a.", {""}));
+}
+
 TEST_CASE("names are UTF-8 without control characters") {
   for (const std::string good : {"", "a b", "d\u00f6g", "\u732b", "\U0001F600"}) check_name(good);
   CHECK(error_of([] { check_name("caf\xe9"); }) == "expected text in UTF-8, got byte 0xe9 after 3 others");

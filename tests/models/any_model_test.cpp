@@ -2,10 +2,14 @@
 #include "models/files/any_model.hpp"
 
 #include <fstream>
+#include <functional>
 
+#include "framework/io/hdf5.hpp"
 #include "layers/layers.hpp"
 #include "models/files/image_scale.hpp"
+#include "models/files/keras/keras_model.hpp"
 #include "models/files/weights.hpp"
+#include "models/graph/plot.hpp"
 #include "tests/support/outputs.hpp"
 #include "tests/support/support.hpp"
 
@@ -135,5 +139,64 @@ TEST_CASE("image scales are those of their definitions") {
         "with_image_scale: expected a model that takes three channels for the scale imagenet, got (5, 4, 1)");
   const auto vector = Input({5});
   CHECK(error_of([&] { with_image_scale(Model(vector, Dense({.units = 1})(vector)), image_scale("0..255")); }) ==
-        "with_image_scale: expected a model with one image as input, got 1 inputs, the first (5,)");
+        "with_image_scale: expected a model with one image as input, got 1 input, the first (5,)");
+}
+
+TEST_CASE("messages about names that cannot be written begin with a function, and show empty names") {
+  const TemporaryFolder folder;
+  const Model model = small_model();
+  using Save = std::function<void(const Model&, const std::filesystem::path&)>;
+  struct Row {
+    Save save;
+    std::string name, function;  ///< a file, and the function that writes it
+    std::string refusal = "";    ///< of other names, up to "got"; none if they are file names
+  };
+  const Save xtape = [](const Model& m, const auto& path) { save_model(m, path); };
+  const Save weights = [](const Model& m, const auto& path) { save_weights(m, path); };
+  const Save keras = [](const Model& m, const auto& path) { save_keras_model(m, path); };
+  const Save onnx = [](const Model& m, const auto& path) { save_onnx(m, path); };
+  const Save any_format = [](const Model& m, const auto& path) { save_any_model(m, path); };
+  const Save plot = [](const Model& m, const auto& path) { plot_model(m, path); };
+  const std::string keras_names = "save_keras_model: expected a name that ends in .keras, .h5 or .hdf5, got ";
+  const std::vector<Row> rows{
+      {xtape, "a", "save_safetensors"},
+      {weights, "a", "save_safetensors"},
+      {weights, "a.h5", "save_hdf5"},
+      {weights, "a.weights.h5", "save_hdf5"},
+      {keras, "a.h5", "save_hdf5", keras_names},
+      {keras, "a.keras", "save_keras_model", keras_names},
+      {onnx, "a.onnx", "save_onnx", "save_onnx: expected a name that ends in .onnx, got "},
+      {any_format, "a.onnx", "save_onnx"},
+      {plot, "a.dot", "plot_model", "plot_model: expected a file .dot, .svg, .png or .pdf, got "}};
+  for (const Row& row : rows) {
+    INFO(row.function << " " << row.name);
+    const std::filesystem::path path = folder / "none" / row.name;
+    CHECK(error_of([&] { row.save(model, path); }) == row.function + ": expected to write " + path.string() +
+                                                          ", got no folder " + (folder / "none").string() +
+                                                          "; make it first");
+    const std::string empty = error_of([&] { row.save(model, ""); });
+    CHECK(empty == (row.refusal.empty() ? "save_safetensors: expected the name of a file, got " : row.refusal) +
+                       "an empty path");
+  }
+  CHECK(std::filesystem::is_empty(folder.path()));
+  CHECK(error_of([] { load_model(""); }) ==
+        "load_safetensors: expected a file that can be read, got an empty path: No such file or directory");
+}
+
+TEST_CASE("a name that is only an extension is one of its format") {
+  const TemporaryFolder folder;
+  const Model model = small_model();
+  for (const auto& [name, format] : {std::pair{".safetensors", ModelFormat::xtape},
+                                     {".keras", ModelFormat::keras},
+                                     {".h5", ModelFormat::keras},
+                                     {".onnx", ModelFormat::onnx}}) {
+    INFO(name);
+    CHECK(model_format_of_name(name) == format);
+    save_any_model(model, folder / name);
+    CHECK(load_any_model(folder / name).format == format);
+    const std::string refused = error_of([&] { save_model(model, folder / name); });
+    CHECK((refused == "") == (format == ModelFormat::xtape));
+  }
+  save_weights(model, folder / ".weights.h5");
+  CHECK(hdf5_dataset_names(folder / ".weights.h5").front() == "layers/conv2d/vars/0");
 }

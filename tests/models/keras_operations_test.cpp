@@ -213,11 +213,11 @@ TEST_CASE("operations that no layer computes are rejected with their name and wh
       error(keras3("numpy", "TrueDivide", "{}", "[X, Y]"), 3) ==
       "layer \"op\" of class TrueDivide: operation TrueDivide: expected a tensor and a number, got 2 tensors and null");
   CHECK(error(keras3("numpy", "Add", "{}", R"([X, "text"])"), 3) ==
-        "layer \"op\" of class Add: operation Add: expected a tensor and a number, got 1 tensors and \"text\"");
+        "layer \"op\" of class Add: operation Add: expected a tensor and a number, got 1 tensor and \"text\"");
   CHECK(error(keras3("numpy", "Add", "{}", "[X]"), 3) ==
-        "layer \"op\" of class Add: operation Add: expected a tensor and a number, got 1 tensors and null");
+        "layer \"op\" of class Add: operation Add: expected a tensor and a number, got 1 tensor and null");
   CHECK(error(keras3("numpy", "Add", "{}", "[X, [1.0, 2.0]]"), 3) ==
-        "layer \"op\" of class Add: operation Add: expected a tensor and a number, got 1 tensors and [1.0,2.0]");
+        "layer \"op\" of class Add: operation Add: expected a tensor and a number, got 1 tensor and [1.0,2.0]");
   CHECK(error(keras3("numpy", "Maximum", "{}", "[X, 1.0]"), 3) ==
         "layer \"op\" of class Maximum: operation Maximum: expected the maximum of two tensors, or of a tensor and 0, "
         "got 1");

@@ -182,7 +182,7 @@ TEST_CASE("an If that cannot be read is an Error that says what is expected") {
   CHECK(error_in(file) == title + "expected an attribute else_branch, got none");
   file = file_of_condition("one");
   file.mutable_graph()->mutable_node(1)->mutable_attribute(0)->mutable_g()->clear_output();
-  CHECK(error_in(file) == title + "expected a branch with 1 outputs, got 0");
+  CHECK(error_in(file) == title + "expected a branch with 1 output, got 0");
   file = file_of_condition("one");
   file.mutable_graph()->mutable_node(1)->mutable_attribute(0)->mutable_g()->add_sparse_initializer();
   CHECK(error_in(file) == title + "expected dense initializers, got sparse ones");

@@ -107,7 +107,8 @@ void KerasFile::open_archive() {
   extracted_ = std::make_shared<TemporaryFile>(function_);  // HDF5 reads files by their names
   weights_ = extracted_->path();
   const std::string bytes = archive.read("model.weights.h5");
-  write_atomically(weights_, [&](std::ostream& out) { out << bytes; });
+  write_atomically(
+      weights_, [&](std::ostream& out) { out << bytes; }, function_);
 }
 
 void KerasFile::open_hdf5() {
@@ -175,9 +176,9 @@ void write_keras_file(const std::string& function, const Model& model, const std
   const bool archive = has_extension(path, {".keras"});
   check(archive || compiled == nullptr,
         "{}: expected a name that ends in .keras, got {}; Keras 3 does not restore an optimizer from HDF5", function,
-        path.string());
+        path_text(path));
   check(archive || has_extension(path, {".h5", ".hdf5"}),
-        "{}: expected a name that ends in .keras, .h5 or .hdf5, got {}", function, path.string());
+        "{}: expected a name that ends in .keras, .h5 or .hdf5, got {}", function, path_text(path));
   check(!has_extension(path, {".weights.h5"}),
         "{}: expected the name of a model, got {}, which Keras reads as weights alone; save_weights() writes them",
         function, path.string());
@@ -202,7 +203,8 @@ void write_keras_file(const std::string& function, const Model& model, const std
     const std::vector<ZipEntry> entries{{"metadata.json", metadata.dump()},
                                         {"config.json", text},
                                         {"model.weights.h5", bytes_of(function, weights.path())}};
-    write_atomically(path, [&](std::ostream& out) { write_zip(function, out, entries); });
+    write_atomically(
+        path, [&](std::ostream& out) { write_zip(function, out, entries); }, function);
     return;
   }
   attributes.push_back({"/", "model_config", {text}, false});

@@ -2,6 +2,7 @@
 #include <iterator>
 #include <set>
 
+#include "framework/amount.hpp"
 #include "framework/io/utf8.hpp"
 #include "layers/graph/input.hpp"
 #include "layers/parameters/constraint.hpp"
@@ -114,8 +115,8 @@ std::vector<double> numbers_of(const char* option, const Json& json) {
 
 /// The number of channels of the only input of a layer.
 std::size_t channels_of(const Tensors& inputs) {
-  check(inputs.size() == 1 && inputs[0].shape().rank() >= 1, "expected one input with channels, got {} inputs",
-        inputs.size());
+  check(inputs.size() == 1 && inputs[0].shape().rank() >= 1, "expected one input with channels, got {}",
+        amount(inputs.size(), "input"));
   return static_cast<std::size_t>(inputs[0].shape()[-1].value());
 }
 

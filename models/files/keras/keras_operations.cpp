@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 
+#include "framework/amount.hpp"
 #include "framework/io/utf8.hpp"
 #include "models/files/keras/keras_values.hpp"
 #include "models/files/keras_names.hpp"
@@ -69,7 +70,7 @@ Number number_of(Operation& operation) {
   const bool first = operation.parameters.contains("x");
   const Json given = operation.take({first ? "x" : "y"});
   check(operation.ranks.size() == 1 && given.is_number() && std::isfinite(given.get<double>()),
-        "expected a tensor and a number, got {} tensors and {}", operation.ranks.size(), shown(given));
+        "expected a tensor and a number, got {} and {}", amount(operation.ranks.size(), "tensor"), shown(given));
   return {given.get<double>(), first};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "framework/io/utf8.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/comparison.hpp"
 #include "framework/ops/manipulation.hpp"
@@ -300,7 +301,7 @@ Reduction<T> reduction_of(const std::string& name) {
   if (name == "mul") return [](T value, T update) { return value * update; };
   if (name == "max") return [](T value, T update) { return std::max(value, update); };
   if (name == "min") return [](T value, T update) { return std::min(value, update); };
-  check(name == "none", "reduction: expected none, add, mul, max or min, got {:.60}", name);
+  check(name == "none", "reduction: expected none, add, mul, max or min, got {:.60}", visible(name));
   return [](T, T update) { return update; };
 }
 
@@ -335,7 +336,7 @@ void scatter_nd_row(ImportNode& n) {
   check(std::ranges::equal(wanted, updates.shape()), "expected updates of shape ({}), got {}", fmt::join(wanted, ", "),
         updates.shape());
   check(reduction == "none" || is_floating(data.dtype()), "reduction: expected none for integers, got {:.60}",
-        reduction);
+        visible(reduction));
   std::int64_t part = 1;
   for (auto extent = of_data; extent != data.shape().end(); ++extent) part *= *extent;
   n.set_constant(data.dtype() == DType::int64

@@ -1,6 +1,7 @@
 // Einsum: products and sums over axes that letters name.
 #include <algorithm>
 
+#include "framework/io/utf8.hpp"
 #include "framework/ops/manipulation.hpp"
 #include "models/files/onnx/import_graph.hpp"
 
@@ -147,7 +148,7 @@ void einsum(ImportNode& n) {
     std::string& of = letters[static_cast<std::size_t>(i)];
     const bool lead = n.graph.lead() == 1 && n.is_tensor(i);
     const int rank = n.is_tensor(i) ? n.rank(i) : n.constant(i).rank();
-    check(std::ssize(of) == rank, "equation: expected {} letters for operand {}, got {}", rank, i + 1, of);
+    check(std::ssize(of) == rank, "equation: expected {} letters for operand {}, got {}", rank, i + 1, visible(of));
     if (lead) {
       check(batch == 0 || batch == of[0], "equation: expected one letter for the batch, got {} and {}", batch, of[0]);
       batch = of[0];

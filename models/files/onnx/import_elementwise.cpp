@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "framework/io/utf8.hpp"
 #include "models/files/onnx/import_graph.hpp"
 
 namespace xtape::onnx {
@@ -66,7 +67,8 @@ void hard_sigmoid_row(ImportNode& n) {
 
 void gelu_row(ImportNode& n) {
   const std::string approximate = n.text("approximate", "none");
-  check(approximate == "none" || approximate == "tanh", "approximate: expected none or tanh, got {:.60}", approximate);
+  check(approximate == "none" || approximate == "tanh", "approximate: expected none or tanh, got {:.60}",
+        visible(approximate));
   n.set_like(approximate == "none" ? n.function(gelu, only_tensor(n)) : n.function(gelu_tanh, only_tensor(n)), 0);
 }
 

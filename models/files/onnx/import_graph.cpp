@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "framework/amount.hpp"
 #include "framework/io/utf8.hpp"
 #include "models/files/onnx/import_tensor.hpp"
 
@@ -22,7 +23,7 @@ std::string layer_name(std::string name) {
 
 std::string node_title(const xtape_onnx::NodeProto& node, int opset) {
   const std::string name = !node.name().empty() ? node.name() : node.output_size() > 0 ? node.output(0) : "";
-  return fmt::format("node \"{:.100}\" ({:.60}, opset {})", name, node.op_type(), opset);
+  return fmt::format("node \"{:.100}\" ({:.60}, opset {})", name, visible(node.op_type()), opset);
 }
 
 /// Error unless load_onnx() has a row for the operator.
@@ -34,7 +35,7 @@ void check_operator(const xtape_onnx::NodeProto& node) {
         "expected an operator that xtape supports, got a recurrent one; there are no recurrent layers. Export the part "
         "of the network before this node, and run the rest with other software");
   check(import_rows().contains(node.op_type()),
-        "expected an operator that xtape supports (docs/formats.md), got {:.60}", node.op_type());
+        "expected an operator that xtape supports (docs/formats.md), got {:.60}", visible(node.op_type()));
 }
 
 /// The channels-last shape of a sample whose shape in the file is given.
@@ -419,8 +420,8 @@ const xtape_onnx::GraphProto& ImportGraph::renamed(const xtape_onnx::GraphProto&
 }
 
 void ImportGraph::read_branch(const xtape_onnx::GraphProto& given, const xtape_onnx::NodeProto& node) {
-  check(given.output_size() == node.output_size(), "expected a branch with {} outputs, got {}", node.output_size(),
-        given.output_size());
+  check(given.output_size() == node.output_size(), "expected a branch with {}, got {}",
+        amount(node.output_size(), "output"), given.output_size());
   check_operators(given, opset_);
   const xtape_onnx::GraphProto& branch = renamed(given, node);
   read_constants(branch);

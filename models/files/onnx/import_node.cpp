@@ -4,6 +4,7 @@
 #include <set>
 #include <tuple>
 
+#include "framework/io/utf8.hpp"
 #include "framework/ops/manipulation.hpp"
 #include "models/files/onnx/import_graph.hpp"
 #include "models/files/onnx/import_tensor.hpp"
@@ -67,7 +68,7 @@ const xtape_onnx::GraphProto& ImportNode::graph_attribute(const char* name) {
 
 void ImportNode::check_all_read() const {
   for (const StoredAttribute& found : node.attribute()) {
-    check(read_.contains(found.name()), "expected attributes that xtape supports, got {:.60}", found.name());
+    check(read_.contains(found.name()), "expected attributes that xtape supports, got {:.60}", visible(found.name()));
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "framework/io/utf8.hpp"
 #include "models/files/onnx/import_graph.hpp"
 
 namespace xtape::onnx {
@@ -44,7 +45,7 @@ double position(const Method& method, const Resized& axis, std::int64_t i) {
   const double half = (x + 0.5) / axis.scale - 0.5;
   if (mode == "half_pixel_symmetric") return in / 2 * (1 - static_cast<double>(axis.to.value()) / width) + half;
   check(mode == "half_pixel" || mode == "pytorch_half_pixel",
-        "coordinate_transformation_mode: expected one of ONNX's, got {:.60}", mode);
+        "coordinate_transformation_mode: expected one of ONNX's, got {:.60}", visible(mode));
   return half;
 }
 
@@ -52,7 +53,7 @@ std::int64_t nearest(const std::string& rounding, double x) {
   if (rounding == "floor") return static_cast<std::int64_t>(std::floor(x));
   if (rounding == "ceil") return static_cast<std::int64_t>(std::ceil(x));
   if (rounding == "round_prefer_ceil") return static_cast<std::int64_t>(std::floor(x + 0.5));
-  check(rounding == "round_prefer_floor", "nearest_mode: expected one of ONNX's, got {:.60}", rounding);
+  check(rounding == "round_prefer_floor", "nearest_mode: expected one of ONNX's, got {:.60}", visible(rounding));
   return static_cast<std::int64_t>(std::ceil(x - 0.5));
 }
 
@@ -170,7 +171,7 @@ Method method_of(ImportNode& n, bool old) {
                 .outside = n.number("extrapolation_value", 0)};
   if (method.mode == "bilinear") method.mode = "linear";
   check(method.mode == "nearest" || method.mode == "linear" || method.mode == "cubic",
-        "mode: expected nearest, linear or cubic, got {:.60}", method.mode);
+        "mode: expected nearest, linear or cubic, got {:.60}", visible(method.mode));
   return method;
 }
 
@@ -204,7 +205,7 @@ std::vector<Resized> extents_of(ImportNode& n, const Integers& file_axes, const 
   std::optional<double> common;
   for (std::size_t i = 0; policy != "stretch" && i < old.size(); ++i) {
     check(policy == "not_larger" || policy == "not_smaller",
-          "keep_aspect_ratio_policy: expected stretch, not_larger or not_smaller, got {:.60}", policy);
+          "keep_aspect_ratio_policy: expected stretch, not_larger or not_smaller, got {:.60}", visible(policy));
     check(old[i].known() && (*sizes)[i].known(),
           "keep_aspect_ratio_policy: expected known extents, got an unknown one on axis {}", i);
     const double scale = ratio(i);
@@ -276,7 +277,7 @@ void depth_to_space(ImportNode& n) {
   const std::int64_t b = n.integer("blocksize", 0);
   const std::string mode = n.text("mode", "DCR");
   check(b >= 1 && b <= 1024 && (mode == "DCR" || mode == "CRD"),
-        "expected a blocksize of 1 to 1024 and the mode DCR or CRD, got {} and {:.60}", b, mode);
+        "expected a blocksize of 1 to 1024 and the mode DCR or CRD, got {} and {:.60}", b, visible(mode));
   SymbolicTensor x = n.images(0, 3);
   if (mode == "CRD") {  // channel c b b + k of the file becomes channel k C + c
     check(x.shape()[2].known() && x.shape()[2].value() % (b * b) == 0, "expected channels that {} divides, got {}",

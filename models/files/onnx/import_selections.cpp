@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 #include <numeric>
 
+#include "framework/io/utf8.hpp"
 #include "models/files/onnx/import_graph.hpp"
 
 namespace xtape::onnx {
@@ -274,7 +275,7 @@ SymbolicTensor copied_around(ImportNode& n, const SymbolicTensor& x, std::int64_
 void pad_row(ImportNode& n) {
   const std::string mode = n.text("mode", "constant");
   check(mode == "constant" || mode == "edge" || mode == "reflect" || mode == "wrap",
-        "mode: expected constant, edge, reflect or wrap, got {:.60}", mode);
+        "mode: expected constant, edge, reflect or wrap, got {:.60}", visible(mode));
   const Integers pads = n.integers_of("pads", 1).value_or(Integers{});
   const double value = n.graph.opset() < 11 ? n.number("value", 0) : n.has_input(2) ? n.constant(2).item() : 0;
   const int rank = n.rank(0), lead = n.graph.lead();

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <limits>
 
+#include "framework/io/utf8.hpp"
 #include "framework/ops/manipulation.hpp"
 #include "layers/convolution/axes.hpp"
 #include "models/files/onnx/import_graph.hpp"
@@ -71,7 +72,7 @@ Amounts pads_of(ImportNode& n, std::size_t axes) {
 std::string automatic_padding(ImportNode& n) {
   std::string mode = n.text("auto_pad", "NOTSET");
   check(mode == "NOTSET" || mode == "VALID" || mode == "SAME_UPPER" || mode == "SAME_LOWER",
-        "auto_pad: expected NOTSET, VALID, SAME_UPPER or SAME_LOWER, got {:.60}", mode);
+        "auto_pad: expected NOTSET, VALID, SAME_UPPER or SAME_LOWER, got {:.60}", visible(mode));
   return mode;
 }
 

@@ -131,8 +131,8 @@ class ModelWriter {
 void check_options(const SaveOnnxOptions& o, const Model& model) {
   check(o.opset >= 17 && o.opset <= 21, "opset: expected 17 to 21, got {}", o.opset);
   const int least = o.opset >= 21 ? 10 : o.opset >= 19 ? 9 : 8;
-  check(o.ir_version >= least && o.ir_version <= 10, "ir_version: expected {} to 10 for opset {}, got {}", least,
-        o.opset, o.ir_version);
+  check(o.ir_version >= least && o.ir_version <= 10, "ir_version: expected {}10 for opset {}, got {}",
+        least == 10 ? "" : fmt::format("{} to ", least), o.opset, o.ir_version);
   const Extent classes = class_count(model.output_shape());
   check(o.class_names.empty() || classes == std::ssize(o.class_names),
         "class_names: expected a name for each of the {} outputs, got {}", classes, o.class_names.size());
@@ -195,14 +195,15 @@ xtape_onnx::ModelProto made_file(const Model& model, const SaveOnnxOptions& opti
 }  // namespace
 
 void save_onnx(const Model& model, const std::filesystem::path& path, const SaveOnnxOptions& options) {
-  check(has_extension(path, {".onnx"}), "save_onnx: expected a name that ends in .onnx, got {}", path.string());
-  with_place("save_onnx", path.string(), [&] {
+  check(has_extension(path, {".onnx"}), "save_onnx: expected a name that ends in .onnx, got {}", path_text(path));
+  const std::string text = with_place("save_onnx", path.string(), [&] {
     const xtape_onnx::ModelProto file = made_file(model, options);
     const std::size_t bytes = file.ByteSizeLong();
     check(bytes < (std::size_t{1} << 31), "expected a file below 2 GiB, the limit of ONNX, got {} bytes", bytes);
-    const std::string text = file.SerializeAsString();
-    write_atomically(path, [&](std::ostream& out) { out.write(text.data(), std::ssize(text)); });
+    return file.SerializeAsString();
   });
+  write_atomically(
+      path, [&](std::ostream& out) { out.write(text.data(), std::ssize(text)); }, "save_onnx");
 }
 
 }  // namespace xtape
