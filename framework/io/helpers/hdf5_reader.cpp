@@ -5,7 +5,7 @@
 namespace xtape::hdf5 {
 namespace {
 
-constexpr std::size_t most_objects = 100'000, deepest = 64, longest_path = 4096;
+constexpr std::size_t most_objects = 100'000, deepest = 64, most_bytes = std::size_t{1} << 26;  // of all paths
 
 /// The values of an attribute of fixed-length strings, without terminating zeros and padding.
 std::vector<std::string> fixed_strings(hid_t attribute, hid_t type, std::size_t count) {
@@ -48,6 +48,7 @@ std::vector<std::string> Reader::dataset_names() const {
   };
   std::vector<std::string> names;
   std::vector<Link> pending{{"/", 0}};
+  std::size_t bytes = 0;
   for (std::size_t seen = 0; !pending.empty(); ++seen) {
     const Link link = std::move(pending.back());
     pending.pop_back();
@@ -63,12 +64,19 @@ std::vector<std::string> Reader::dataset_names() const {
     };
     const herr_t status = H5Literate(object, H5_INDEX_NAME, H5_ITER_NATIVE, nullptr, collect, &children);
     check(status >= 0, "hdf5_dataset_names: expected to list \"{}\" of {}, got: {}", link.path, path_, reason());
+    check(link.depth < deepest,
+          "hdf5_dataset_names: expected groups in at most {} others, got more in {}; do they contain themselves?",
+          deepest, path_);
+    check(seen + pending.size() + children.size() < most_objects,
+          "hdf5_dataset_names: expected at most {} objects, got more in {}; do its groups contain themselves?",
+          most_objects, path_);
     for (const std::string& child : children) {
       pending.push_back({(link.depth == 0 ? "/" : link.path + "/") + child, link.depth + 1});
+      bytes += pending.back().path.size();
+      check(bytes <= most_bytes,
+            "hdf5_dataset_names: expected paths of at most {} bytes together, got more in {}; are its names that long?",
+            most_bytes, path_);
     }
-    check(link.depth < deepest && link.path.size() < longest_path && seen + pending.size() < most_objects,
-          "hdf5_dataset_names: expected at most {} objects, {} deep, got more in {}; do its groups contain themselves?",
-          most_objects, deepest, path_);
   }
   std::ranges::sort(names);
   return names;
