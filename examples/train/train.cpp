@@ -281,17 +281,19 @@ History train_network(Model& model, Optimizer& optimizer, const RunData& data, c
   };
   Callbacks callbacks{CSVLogger({.path = folder / "history.csv"}),
                       Checkpoint({.folder = checkpoints, .every_steps = s.checkpoint_every}), StopOnInterrupt()};
-  // not before the training begins: a folder with settings holds a run, and fit can still reject this one
-  callbacks.push_back(LambdaCallback({.train_begin = [&](TrainingState&) {
-    if (settings_text.empty()) return;
-    write_atomically(folder / settings_file, [&](std::ostream& out) { out << settings_text; });
-  }}));
   if (s.report) callbacks.push_back(LambdaCallback({.epoch_begin = show, .train_end = show_end}));
   if (!s.tensorboard.empty()) {
     callbacks.push_back(TensorBoard({.folder = s.tensorboard, .histogram_epochs = 1, .images = first_images}));
   }
   return fit(model, optimizer, data.train,
              {.epochs = plan.epochs,
+  // After all that can fail before the first step, in fit and in the other callbacks: a folder with settings holds a
+  // run, and is refused to the next one.
+  callbacks.push_back(LambdaCallback({.train_begin = [&](TrainingState&) {
+    if (settings_text.empty()) return;
+    write_atomically(
+        folder / settings_file, [&](std::ostream& out) { out << settings_text; }, "train");
+  }}));
               .batch_size = plan.batch_size,
               .validation = data.validation,
               .loss = loss_of(model),

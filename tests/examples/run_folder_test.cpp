@@ -32,14 +32,21 @@ TEST_CASE("train does not change a folder with a run, and its message says how t
   check_refused(run(command), "without a run");  // its checkpoints are in the folder
 }
 
-TEST_CASE("a run that fit rejects leaves its folder free for the next one") {
+TEST_CASE("a run that fails before its first step leaves its folder free for the next one") {
   const Programs run;
   write_other_data(run.folder());
-  const Run rejected = run("train --quick --data . --output next --shards 1024");
-  check_refused(rejected,
-                "fit: expected at least one sample of a batch for each of the 1024 shards, got a batch of 64");
-  CHECK_FALSE(fs::exists(run.folder() / "next" / "settings.ini"));
-  CHECK(run("train --quick --data . --output next").status == 0);
+  std::ofstream(run.folder() / "file") << "no folder";
+  const std::string command = "train --quick --data . --output next ";
+  const auto refused = [&](const std::string& options, const std::string& message) {
+    check_refused(run(command + options), message);
+    CHECK_FALSE(fs::exists(run.folder() / "next" / "settings.ini"));
+    check_refused(run("train --resume next"), "expected the folder of a run after --resume, got next");
+  };
+  refused("--shards 1024",
+          "fit: expected at least one sample of a batch for each of the 1024 shards, got a batch of 64");
+  refused("--report --tensorboard file", "EventFile: expected to be able to make the folder " +
+                                             (run.folder() / "file/train").string() + ", got: Not a directory\n");
+  CHECK(run(command + "--tensorboard board").status == 0);
 }
 
 TEST_CASE("a killed run unlocks its folder, and --resume removes incomplete files") {
