@@ -4,6 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "examples/program.hpp"
+#include "framework/amount.hpp"
+
 namespace xtape {
 namespace {
 
@@ -41,15 +44,9 @@ Classifier load_classifier(const std::string& program, const ClassifierOptions& 
         "{}: expected a model that ends in logits or a softmax, a number for each of several classes of which one is "
         "right, got one that ends in {} in {}; use predict() and a loss of your own in a program",
         program, ending, path);
-  const PartialShape& input = model.input_shape();
-  check(input[2].known() && ((input[0].known() && input[1].known()) || options.image_size),
-        "{}: expected --image-size for a network that takes images {} in {}, got none", program, input, path);
-  const auto extent = [&](int axis) { return input[axis].known() ? input[axis].value() : *options.image_size; };
   const std::string scale = options.scale.empty() ? loaded.image_scale : options.scale;
-  return {model,
-          scale.empty() ? model : with_image_scale(model, image_scale(scale)),
-          loaded.class_names,
-          {extent(0), extent(1), extent(2)}};
+  return {model, scale.empty() ? model : with_image_scale(model, image_scale(scale)), loaded.class_names,
+          image_shape(program, model, path, options.image_size)};
 }
 
 Tensor logits_of(const std::string& program, const Model& model, const Tensor& outputs, const std::string& images) {

@@ -7,6 +7,7 @@
 
 #include "examples/classifier.hpp"
 #include "examples/program.hpp"
+#include "framework/io/with_place.hpp"
 #include "training/callbacks/progress.hpp"
 
 using namespace xtape;
@@ -127,6 +128,7 @@ int run(const Settings& s) {
   const Classifier network =
       load_classifier("predict", {.path = s.model, .scale = s.scale, .image_size = s.image_size});
   const std::vector<std::string> names = s.classes.empty() ? network.class_names : CLI::detail::split(s.classes, ',');
+  if (!s.classes.empty()) with_place("predict", "--classes", [&] { check_class_names(names); });
   const Extent classes = network.model.output_shape()[0];
   check(names.empty() || std::ssize(names) == classes,
         "predict: expected the names of {} classes, got {}; give them with --classes", classes, names.size());

@@ -1,5 +1,8 @@
 #include "examples/train/starting_model.hpp"
 
+#include "examples/program.hpp"
+#include "framework/amount.hpp"
+
 namespace xtape {
 
 StartingModel load_starting_model(const std::string& path, const std::string& scale, std::optional<std::int64_t> size) {
@@ -9,17 +12,9 @@ StartingModel load_starting_model(const std::string& path, const std::string& sc
             model.output_shape().rank() == 1,
         "train: expected a model that gives classes for images after --from, got {} for {} in {}",
         batch_shape_text(model.output_shape()), batch_shape_text(model.input_shape()), path);
-  const PartialShape& input = model.input_shape();
-  check(input[2].known(), "train: expected a network with a known number of channels, got {} in {}", input, path);
-  const auto extent = [&](int axis) {
-    check(input[axis].known() || size.has_value(),
-          "train: expected --image-size for a network that takes images {} in {}, got none", input, path);
-    check(!input[axis].known() || !size || input[axis].value() == *size,
-          "train: expected --image-size {} or none for the network in {}, got {}", input[axis], path, *size);
-    return input[axis].known() ? input[axis].value() : *size;
-  };
+  const Shape image = image_shape("train", model, path, size);
   const std::string known = scale.empty() ? loaded.image_scale : scale;
-  return {model, known.empty() ? "0..1" : image_scale(known).name, {extent(0), extent(1), input[2].value()}};
+  return {model, known.empty() ? "0..1" : image_scale(known).name, image};
 }
 
 Model with_classes(const StartingModel& start, const Dataset& data, std::uint64_t seed) {

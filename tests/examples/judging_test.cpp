@@ -137,6 +137,10 @@ TEST_CASE("predict accepts one argument for the names of the classes") {
   CHECK(named.status == 0);
   CHECK_THAT(named.text, StartsWith("photos/0.png\n  day    99.33 %") && Contains("./photos/0.png\n  day    99.33 %"));
   check_refused(run("predict --model model --classes '' photos/0.png"), "--classes");
+  CHECK(run("predict --model model --classes day,day photos/0.png").text ==
+        "predict: --classes: class_names[1]: expected different names, got \"day\" twice\n");
+  CHECK(run("predict --model model --classes ,day photos/0.png").text ==
+        "predict: --classes: class_names[0]: expected a name, got an empty text\n");
 }
 
 TEST_CASE("control characters in names are not printed on the terminal") {
@@ -147,11 +151,22 @@ TEST_CASE("control characters in names are not printed on the terminal") {
   file.metadata["class_names"] = R"(["\u001b[31mdark", "light"])";
   save_safetensors(run.folder() / "hostile", file.tensors, file.metadata);
   check_refused(run("predict --model hostile photos/test/0"), "expected text without control characters");
-  const Run said = run("predict --model model --classes '\x1b[31mdark\x07,l\xc2\x9bi\xc3\xa9ght\n' photos/test/0");
-  INFO(said.text);
-  CHECK(said.status == 0);
-  CHECK_THAT(said.text, Contains("?[31mdark? ") && Contains("l?i\xc3\xa9ght? "));
-  CHECK(said.text.find_first_of("\x1b\x07\x9b") == std::string::npos);
+  const Run said = run("predict --model model --classes '\x1b[31mdark\x07,light' photos/test/0");
+  CHECK(said.status == 2);
+  CHECK(said.text ==
+        "predict: --classes: class_names[0]: expected text without control characters, got byte 0x1b after 0 others\n");
+}
+
+TEST_CASE("--image-size is for networks that take any size") {
+  const Programs run;
+  write_classes(run.folder(), {{"0", 0}, {"1", 255}});
+  save_model(judge_of_brightness(), run.folder() / "model");
+  for (const std::string command : {"predict --model model photos/test/0 ", "evaluate --model model --data photos "}) {
+    const std::string program = command.substr(0, command.find(' '));
+    CHECK(run(command + "--image-size 16").text ==
+          program + ": expected --image-size 4 or none for the network in model, got 16\n");
+    CHECK(run(command).text == run(command + "--image-size 4").text);
+  }
 }
 
 TEST_CASE("messages of evaluate and predict name missing arguments") {
