@@ -40,7 +40,9 @@ Variable maximum(const Variable& a, const Variable& b);
 /// y = min(a, b), NaN if a or b is NaN. dy flows to the lesser operand, or to a if they are equal; saves a and b.
 Variable minimum(const Variable& a, const Variable& b);
 
-/// y = min(max(x, low), high). dx = dy where low <= x <= high, else 0; saves x. Error unless low <= high.
+/// y = min(max(x, low), high), NaN for NaN. dx = dy where low <= x <= high or x is NaN, else 0; saves x. Error unless
+/// low
+/// <= high.
 Variable clip(const Variable& x, double low, double high);
 
 /// The reverse of broadcasting: sums x over the axes along which `shape` is repeated when it is broadcast to the shape

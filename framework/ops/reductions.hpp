@@ -32,7 +32,7 @@ Variable prod(const Variable& x, const std::vector<int>& axes = {}, bool keep_di
 /// composed of other ops, which save x and its deviations from the mean. Error unless n > ddof >= 0.
 Variable var(const Variable& x, const std::vector<int>& axes = {}, bool keep_dims = false, int ddof = 0);
 /// The standard deviation, the square root of var() (NumPy's std), also if the variance leaves the range of the type.
-/// Its derivative is infinite where it is 0.
+/// Where it is 0, its derivative is NaN: an infinite one times the deviations, which are 0.
 Variable stddev(const Variable& x, const std::vector<int>& axes = {}, bool keep_dims = false, int ddof = 0);
 
 /// y[i] = x[0] + ... + x[i] along an axis, accumulated in float64. dx[i] = dy[i] + dy[i + 1] + ...; saves nothing.
