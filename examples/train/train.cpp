@@ -285,19 +285,24 @@ History train_network(Model& model, Optimizer& optimizer, const RunData& data, c
   if (!s.tensorboard.empty()) {
     callbacks.push_back(TensorBoard({.folder = s.tensorboard, .histogram_epochs = 1, .images = first_images}));
   }
-  return fit(model, optimizer, data.train, {
-    .epochs = plan.epochs,
-    // After all that can fail before the first step, in fit and in the other callbacks: a folder with settings holds a
-    // run, and is refused to the next one.
-        callbacks.push_back(LambdaCallback({.train_begin = [&](TrainingState&) {
-          if (settings_text.empty()) return;
-          write_atomically(
-              folder / settings_file, [&](std::ostream& out) { out << settings_text; }, "train");
-        }}));
-    .batch_size = plan.batch_size, .validation = data.validation, .loss = loss_of(model), .seed = s.seed,
-    .augmentation = recipe.augmentation, .callbacks = callbacks, .resume = goes_on ? checkpoints : fs::path(),
-    .distributed = division, .output = progress_output(division.communicator)
-  });
+  // After all that can fail before the first step, in fit and in the other callbacks: a folder with settings holds a
+  // run, and is refused to the next one.
+  callbacks.push_back(LambdaCallback({.train_begin = [&](TrainingState&) {
+    if (settings_text.empty()) return;
+    write_atomically(
+        folder / settings_file, [&](std::ostream& out) { out << settings_text; }, "train");
+  }}));
+  return fit(model, optimizer, data.train,
+             {.epochs = plan.epochs,
+              .batch_size = plan.batch_size,
+              .validation = data.validation,
+              .loss = loss_of(model),
+              .seed = s.seed,
+              .augmentation = recipe.augmentation,
+              .callbacks = callbacks,
+              .resume = goes_on ? checkpoints : fs::path(),
+              .distributed = division,
+              .output = progress_output(division.communicator)});
 }
 
 /// The name of the data for a title: the name of the folder for photographs.

@@ -41,8 +41,7 @@ Variable maximum(const Variable& a, const Variable& b);
 Variable minimum(const Variable& a, const Variable& b);
 
 /// y = min(max(x, low), high), NaN for NaN. dx = dy where low <= x <= high or x is NaN, else 0; saves x. Error unless
-/// low
-/// <= high.
+/// low <= high.
 Variable clip(const Variable& x, double low, double high);
 
 /// The reverse of broadcasting: sums x over the axes along which `shape` is repeated when it is broadcast to the shape
