@@ -19,8 +19,7 @@ int run_program(int argc, char** argv, CLI::App& app, const std::function<int()>
 
 /// Makes values of options for numbers errors that name the option, unless the value is a decimal number in the range
 /// of 64 bits or, for other than whole numbers, a finite one. CLI11 reads "99999999999999999999" as the largest
-/// integer,
-/// "-1" as the largest one without a sign, "010" as 8, and "nan". run_program() calls it.
+/// integer, "-1" as the largest one without a sign, "010" as 8, and "nan". run_program() calls it.
 void check_numbers(CLI::App& app);
 
 /// Runs a small program with the single option --quick. `body` gets whether it was given, and returns whether the
@@ -31,10 +30,9 @@ int run_example(int argc, char** argv, const std::string& about, const std::func
 void write_gallery(const std::string& path, const std::vector<Tensor>& rows);
 
 /// The shape (height, width, channels) of the images that a model takes, whose input has three extents. `size` is that
-/// of
-/// --image-size, for networks that take any height or width. Error with `program` and the path of the model's file if
-/// the size of the images is neither fixed nor given, if it is fixed and given differently, or without a fixed number
-/// of channels.
+/// of --image-size, for networks that take any height or width. Error with `program` and the path of the model's file
+/// if the size of the images is neither fixed nor given, if it is fixed and given differently, or without a fixed
+/// number of channels.
 Shape image_shape(const std::string& program, const Model& model, const std::string& path,
                   std::optional<std::int64_t> size);
 

@@ -32,6 +32,7 @@ double norm_by(const Tensor& x, double unit) {
 
 double norm_of(const Tensor& x) {
   double norm = norm_by(x, 1);
+  if (x.dtype() != DType::float64) return norm;
   if (!std::isfinite(norm)) norm = norm_by(x, 0x1p600);  // the squares may have overflowed
   if (norm < 0x1p-450) norm = norm_by(x, 0x1p-600);      // or underflowed
   return norm;

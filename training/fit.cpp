@@ -76,6 +76,7 @@ class Run {
     notify(&Callback::train_begin);
     if (resumption) {
       resumption->restore();
+      resumption.reset();  // with the contents of the file
       state_.shards.check_same("fit", fingerprint(state_));
       const std::int64_t done =
           state_.first_batch(std::ssize(state_.history.epochs())) + state_.plan.batches(state_.batch);

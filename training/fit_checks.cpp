@@ -91,51 +91,56 @@ const Layer& last_activation(const Model& model, std::size_t output) {
   return *nodes[node].layer;
 }
 
-/// The axes of a sample that a layer normalizes together, counted with the batch axis 0, and what it always gives if
-/// they have one number; nothing for other layers.
-struct NormalizedAxes {
-  std::vector<std::int64_t> axes;
-  std::string_view always;
-};
-std::optional<NormalizedAxes> normalized_axes(const Layer& layer) {
-  const std::string ending = layer.output_activation();
-  if (const auto* softmax = dynamic_cast<const SoftmaxLayer*>(&layer)) return NormalizedAxes{{softmax->axis()}, "1"};
-  if (ending == "softmax" || ending == "sparsemax") return NormalizedAxes{{-1}, "1"};
-  if (ending == "log_softmax") return NormalizedAxes{{-1}, "0"};
-  if (const auto* unit = dynamic_cast<const UnitNormalizationLayer*>(&layer)) {
-    return NormalizedAxes{unit->options().axis, "1 or -1"};
-  }
-  if (const auto* normalization = dynamic_cast<const LayerNormalizationLayer*>(&layer)) {
-    return NormalizedAxes{normalization->options().axis, "beta"};
-  }
-  return std::nullopt;
-}
-
-/// Error for a softmax or a normalization over one number: its result is constant, so the layers before it get no
-/// gradient.
-void check_constant_layers(std::string_view function, const Model& model) {
+/// Error for a softmax over one number: its result is always 1, so the layers before it get no gradient.
+void check_softmax_layers(std::string_view function, const Model& model) {
   for (const ModelNode& node : model.nodes()) {
     if (const std::optional<Model> inner = Model::from_layer(node.layer)) {
-      check_constant_layers(function, *inner);
-    } else if (const auto normalized = normalized_axes(*node.layer); normalized && node.shape().rank() > 0) {
-      const bool one = std::ranges::all_of(normalized->axes, [&](std::int64_t axis) {
-        return node.shape()[static_cast<int>(axis > 0 ? axis - 1 : axis)] == Extent(1);
-      });
-      const std::string ending = node.layer->output_activation();
-      check(!one,
-            "{}: expected a {} over at least 2 numbers, got layer {} with output shape {}, which always gives {}; "
-            "{}",
-            function, ending.empty() ? node.layer->type() : ending, node.layer->name(), batch_shape_text(node.shape()),
-            normalized->always, ending.empty() ? "leave it out" : "use a sigmoid");
+      check_softmax_layers(function, *inner);
+    } else if (node.layer->output_activation() == "softmax" && node.shape().rank() > 0) {
+      const auto* layer = dynamic_cast<const SoftmaxLayer*>(node.layer.get());
+      const int axis = layer ? layer->axis() : -1;
+      check(node.shape()[axis > 0 ? axis - 1 : axis] != 1,
+            "{}: expected a softmax over at least 2 numbers, got layer {} with output shape {}, which always gives 1; "
+            "use a sigmoid",
+            function, node.layer->name(), batch_shape_text(node.shape()));
     }
   }
 }
 
+/// What a layer always gives if its samples have the shape: "1"; empty if that depends on its inputs. (A softmax is
+/// checked anywhere in a model.)
+std::string constant_of(const Layer& layer, const PartialShape& shape) {
+  const auto one_number = [&](const std::vector<std::int64_t>& axes) {
+    return std::ranges::all_of(
+        axes, [&](std::int64_t axis) { return shape[static_cast<int>(axis > 0 ? axis - 1 : axis)] == Extent(1); });
+  };
+  const std::string ending = layer.output_activation();
+  if (shape.rank() == 0) return "";
+  if (ending == "sparsemax" && one_number({-1})) return "1";
+  if (ending == "log_softmax" && one_number({-1})) return "0";
+  if (const auto* unit = dynamic_cast<const UnitNormalizationLayer*>(&layer);
+      unit && one_number(unit->options().axis)) {
+    return "1 or -1";
+  }
+  if (const auto* rms = dynamic_cast<const RMSNormalizationLayer*>(&layer); rms && one_number(rms->options().axis)) {
+    return "a constant or its negative";
+  }
+  const auto* norm = dynamic_cast<const LayerNormalizationLayer*>(&layer);
+  return norm && one_number(norm->options().axis) ? "a constant" : "";
+}
+
 /// Whether any target contributes to the loss: some sample has a weight above 0, and some label is not ignored.
 bool any_counts(const Dataset& data, std::size_t target, const Loss& loss, const std::vector<double>& class_weights) {
-  if (loss.count(data.targets()[target].values) <= 0) return false;
-  const Tensor weights = weights_of(data.weight(target), data.targets()[target].values, class_weights);
-  return !weights.defined() || std::ranges::any_of(weights.to_vector(), [](double weight) { return weight > 0; });
+  const auto& [values, classes, names, ignored] = data.targets()[target];
+  if (loss.count(values) <= 0) return false;
+  const Tensor weights = weights_of(data.weight(target), values, class_weights);
+  if (!weights.defined()) return true;
+  const std::vector<double> all = weights.to_vector();
+  const bool one_label = ignored && values.rank() == 1;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i] > 0 && !(one_label && values.data<std::int64_t>()[i] == *ignored)) return true;
+  }
+  return false;
 }
 
 void check_loss(std::string_view function, const Model& model, const Loss& loss, std::size_t output) {
@@ -145,6 +150,13 @@ void check_loss(std::string_view function, const Model& model, const Loss& loss,
   check(!makes_probabilities || loss.outputs() != LossOutputs::logits,
         "{}: expected a model that gives logits, as {} takes them, got one that ends in layer {} with {}; leave it out",
         function, loss.name(), last_activation(model, output).name(), ending);
+  const ModelNode& last = model.nodes()[model.output_nodes()[output].node];
+  const std::string always = constant_of(*last.layer, shape);
+  check(
+      always.empty(),
+      "{}: expected outputs that depend on the inputs, got those of layer {} with output shape {}, which always gives "
+      "{}; leave it out or use a sigmoid",
+      function, last.layer->name(), batch_shape_text(shape), always);
   const bool one = shape.rank() == 0 || shape[-1] == Extent(1);
   check(!one || loss.outputs() != LossOutputs::directions,
         "{}: expected a model of at least 2 outputs for {}, got output shape {}, for which the loss does not depend on "
@@ -183,11 +195,14 @@ void check_target(std::string_view function, const Model& model, const Target& t
         "other samples; reshape them, or let a custom loss say that it takes them (LossOptions::targets)",
         function, batch_shape_text(shape), model.name(), of_output(model, output), values.shape());
   if (takes_classes) check_rows(function, values.reshaped({-1, values.dim(-1)}));
-  try {
-    loss.check_targets(values);
-  } catch (const Error& error) {
-    fail("{}: {}", function, error.what());
-  }
+}
+
+/// Error unless the loss accepts the values of the target, as the loader converts them.
+void check_values(std::string_view function, const Model& model, const Tensor& values, const Loss& loss,
+                  std::size_t output) try {
+  loss.check_targets(is_floating(values.dtype()) ? values.to(model.dtype()) : values);
+} catch (const Error& error) {
+  fail("{}: {}{}", function, error.what(), of_output(model, output));
 }
 
 }  // namespace
@@ -196,7 +211,7 @@ void check_losses(std::string_view function, const Model& model, const Objective
   for (std::size_t i = 0; i < objective.outputs().size(); ++i) {
     check_loss(function, model, objective.outputs()[i].loss, i);
   }
-  check_constant_layers(function, model);
+  check_softmax_layers(function, model);
 }
 
 void check_targets(std::string_view function, const Model& model, const Dataset& data, const Objective& objective,
@@ -204,6 +219,7 @@ void check_targets(std::string_view function, const Model& model, const Dataset&
   for (std::size_t i = 0; i < objective.outputs().size(); ++i) {
     const Loss& loss = objective.outputs()[i].loss;
     check_target(function, model, data.targets()[i], loss, i);
+    check_values(function, model, data.targets()[i].values, loss, i);
     check(any_counts(data, i, loss, class_weights),
           "{}: expected weights of which some are above 0 and labels that are not all ignored{}, got only samples of "
           "weight 0, for which the loss is always 0",

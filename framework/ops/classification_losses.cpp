@@ -152,7 +152,7 @@ Variable softmax_focal_cross_entropy(const Variable& logits, const Tensor& targe
   const Variable z = counted(name, logits, weights);
   // 1 - p from log p: all digits where p is near 1. At p = 1, and at p = 0 of a class that has no share of the target,
   // factors are kept finite, because they are multiplied with 0.
-  const Variable nearest = Tensor::scalar(-1e-300, z.dtype());
+  const Variable nearest = Tensor::scalar(-1e-150, z.dtype());
   const Variable log_p = where(t > 0, log_softmax(z), nearest);
   const Variable wrong = -expm1(minimum(log_p, nearest));
   const Variable factor = options.gamma == 0 ? Variable(Tensor::ones({1}, DType::float64)) : pow(wrong, options.gamma);

@@ -42,23 +42,23 @@ const T* data_or_null(const Tensor& x) {
 
 Tensor value_of(const std::optional<Variable>& x) { return x ? x->value() : Tensor(); }
 
-/// x with groups whose squares may overflow in float64 divided by a power of two, which normalization undoes: epsilon
-/// makes no difference to such variances.
-Variable with_finite_squares(const Variable& x, const kernels::GroupShape& shape) {
-  if (x.dtype() != DType::float64) return x;
-  const Variable grouped = reshape(x, {shape.outer, shape.positions, shape.groups, shape.size});
-  const Tensor units = map("normalization", magnitude(grouped, {1, 3}), [](auto size) {
+/// x in float64 with groups whose squares leave the range of the type divided by powers of two, which normalization
+/// undoes: epsilon makes no difference to large variances. Undefined if there are no such groups.
+Variable with_squares_in_range(const Variable& x, const RowNormalization& how) {
+  const auto& [outer, positions, groups, size] = how.shape;
+  const Variable grouped = reshape(x, {outer, positions, groups, size});
+  const Tensor units = map("normalization", magnitude(grouped, {1, 3}), [&](auto largest) {
     constexpr double most = 0x1p400;
-    return static_cast<decltype(size)>(std::max(static_cast<double>(size) / most, 1.0));
+    const auto unit = static_cast<double>(largest);
+    return static_cast<decltype(largest)>(how.epsilon == 0 ? unit : std::max(unit / most, 1.0));
   });
   const std::vector<double> all = units.to_vector();
-  if (std::ranges::all_of(all, [](double unit) { return unit == 1; })) return x;
+  if (std::ranges::all_of(all, [](double unit) { return unit == 1; })) return Tensor();
   return reshape(grouped / Variable(units), x.shape());
 }
 
-Variable normalized(std::string_view name, const Variable& given, const std::optional<Variable>& gamma,
+Variable normalized(std::string_view name, const Variable& x, const std::optional<Variable>& gamma,
                     const std::optional<Variable>& beta, const RowNormalization& how) {
-  const Variable x = with_finite_squares(given, how.shape);
   const Shape statistics{how.shape.outer, how.shape.groups};
   Tensor mean = Tensor::empty(statistics, DType::float64), inverse = Tensor::empty(statistics, DType::float64);
   Tensor y = Tensor::empty(x.shape(), x.dtype());
@@ -68,6 +68,11 @@ Variable normalized(std::string_view name, const Variable& given, const std::opt
     kernels::group_norm(how.shape, x.value().data<T>(), data_or_null<T>(scale), data_or_null<T>(shift), how.epsilon,
                         how.centered, y.mutable_data<T>(), mean.mutable_data<double>(), inverse.mutable_data<double>());
   });
+  const auto usual = [](double of_group) { return of_group > 0 && std::isfinite(of_group); };
+  if (x.dtype() == DType::float64 && !std::ranges::all_of(inverse.to_vector(), usual)) {
+    const Variable in_range = with_squares_in_range(x, how);
+    if (in_range.value().defined()) return normalized(name, in_range, gamma, beta, how);
+  }
   std::vector<Variable> inputs{x};
   if (gamma) inputs.push_back(*gamma);
   if (beta) inputs.push_back(*beta);

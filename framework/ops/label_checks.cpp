@@ -1,6 +1,7 @@
 #include "framework/ops/label_checks.hpp"
 
 #include <cmath>
+#include <span>
 
 namespace xtape {
 
@@ -35,12 +36,15 @@ void check_probabilities(std::string_view function, const Tensor& targets) {
 
 void check_signs(std::string_view function, const Tensor& targets) {
   bool negative = false, zero = false;
-  for (const double target : targets.to_vector()) {
-    check(target == -1 || target == 0 || target == 1, "{}: expected targets that are -1 or 1, or 0 or 1, got {}",
-          function, target);
-    negative = negative || target == -1;
-    zero = zero || target == 0;
-  }
+  with_type(targets.dtype(), [&](auto type) {
+    for (const auto value : std::span(targets.data<decltype(type)>(), static_cast<std::size_t>(targets.size()))) {
+      const auto target = static_cast<double>(value);
+      check(target == -1 || target == 0 || target == 1, "{}: expected targets that are -1 or 1, or 0 or 1, got {}",
+            function, target);
+      negative = negative || target == -1;
+      zero = zero || target == 0;
+    }
+  });
   check(!negative || !zero, "{}: expected targets that are -1 or 1, or 0 or 1, got both -1 and 0", function);
 }
 

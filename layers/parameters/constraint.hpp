@@ -21,12 +21,12 @@ struct Constraint {
   LayerConfig arguments = {};  ///< the numbers of a built-in constraint
 };
 
+/// Error with the prefix `what` if a constraint of xtape cannot be applied to a parameter of this shape.
+void check_constraint(const std::string& what, const Constraint& constraint, const PartialShape& shape);
+
 // The norm is the square root of the sum of squares along `axes`: {0} for the weights of each unit of a dense layer,
 // {0, 1, 2} for each filter of a convolution. Norms are computed in float64. As in Keras 1e-7 is added to a norm before
 // it divides.
-
-/// Error with the prefix `what` if a constraint of xtape cannot be applied to a parameter of this shape.
-void check_constraint(const std::string& what, const Constraint& constraint, const PartialShape& shape);
 
 /// Scales what has a norm above max_value to max_value. Error unless max_value is finite and at least 0.
 Constraint max_norm(double max_value = 2, std::vector<int> axes = {0});

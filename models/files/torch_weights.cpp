@@ -117,7 +117,7 @@ std::optional<TorchParameter> torch_parameter(const std::string& prefix, const s
 /// convolutions and poolings, but not behind dense layers and layers that rearrange elements; other layers that keep
 /// the number of channels decide nothing.
 bool has_channels_in_front(const std::vector<ModelNode>& nodes, NodeOutput value) {
-  static const std::set<std::string> channels_last{"Dense", "Dot", "Permute", "Reshape"};
+  static const std::set<std::string> channels_last{"Dense", "Dot", "LayerNormalization", "Permute", "Reshape"};
   if (nodes[value.node].outputs[value.output].shape().rank() != 2) return true;
   while (!nodes[value.node].inputs.empty()) {
     const ModelNode& node = nodes[value.node];

@@ -70,7 +70,7 @@ TEST_CASE("an extent of -1 beside all unknown extents of the value is the number
       add_node(graph, "Relu", {"y"}, "positive");
       set_list(add_node(graph, "ReduceMax", {"y"}, "largest"), "axes", {3});
       add_node(graph, "Add", {"zeros", "positive"}, "shifted");
-      add_node(graph, "Min", {"largest", "shifted", "y"}, "smallest");
+      add_node(graph, "Min", {"largest", "shifted"}, "smallest");
       add_node(graph, "Clip", {"smallest", "", "most"}, "limited");
       set_number(add_node(graph, "Concat", {"y", "y"}, "double"), "axis", 3);
       set_order(add_node(graph, "Transpose", {"limited"}, "columns"),
@@ -104,6 +104,43 @@ TEST_CASE("an extent of -1 beside all unknown extents of the value is the number
                Catch::Contains(": node \"z\" (MatMul, opset 17): Dense z: expected inputs that give axis 0 of its "
                                "kernel (None, 4) an extent, got (None, None, None)"));
   }
+}
+
+TEST_CASE("an unknown extent of several operands is not that of one of them, which may be 1") {
+  const TemporaryFolder folder;
+  // (n, length of x, 2) plus another value, and then (n, length of x, -1)
+  const auto flattened = [&](const std::vector<std::int64_t>& extents, const auto& add_sum) {
+    return load_onnx(file_with(folder, "Identity", [&](xtape_onnx::ModelProto& file) {
+      auto& graph = *file.mutable_graph();
+      auto& shape = shape_of_input(graph);
+      shape.mutable_dim()->RemoveLast();
+      add_axes(shape, extents);
+      add_sum(file);
+      add_constant(graph, "first two", {2}, {0, 1});
+      add_constant(graph, "rest", {1}, {-1});
+      add_node(graph, "Shape", {"x"}, "extents");
+      add_node(graph, "Gather", {"extents", "first two"}, "kept");
+      set_number(add_node(graph, "Concat", {"kept", "rest"}, "target"), "axis", 0);
+      add_node(graph, "Reshape", {"sum", "target"}, "z");
+      graph.mutable_output(0)->set_name("z");
+    }));
+  };
+  // x (n, steps, 1, 2) minus itself with both axes exchanged: (n, steps, steps, 2)
+  const Model exchanged = flattened({0, 1, 2}, [](xtape_onnx::ModelProto& file) {
+    auto& graph = *file.mutable_graph();
+    set_order(add_node(graph, "Transpose", {"x"}, "turned"), {0, 2, 1, 3});
+    add_node(graph, "Sub", {"x", "turned"}, "sum");
+  });
+  CHECK(run(exchanged, Tensor::ones({1, 3, 1, 2}))[0].shape() == Shape{1, 3, 6});
+  // x (n, 1, 2) plus a longer input
+  const Model longer = flattened({0, 2}, [](xtape_onnx::ModelProto& file) {
+    auto& graph = *file.mutable_graph();
+    auto& other = *graph.add_input() = graph.input(0);
+    other.set_name("other");
+    add_node(graph, "Add", {"x", "other"}, "sum");
+  });
+  ForwardPass pass(Mode::inference);
+  CHECK(longer.call({Tensor::ones({1, 1, 2}), Tensor::ones({1, 3, 2})}, pass)[0].shape() == Shape{1, 1, 6});
 }
 
 TEST_CASE("a batch of a fixed size on another axis than the first stays there if a Reshape keeps both of its sides") {

@@ -152,6 +152,9 @@ TEST_CASE("values whose squares leave the range of float64 are normalized, besid
     const auto [large_y, large_dx] = of(0x1p660, 1e-3);
     CHECK(test::largest_difference(y, large_y) < 1e-14);
     CHECK(test::largest_difference(dx, large_dx) < 1e-13);
+    const auto [tiny_y, tiny_dx] = of(0x1p-660, 0);  // epsilon would be more than the variance
+    CHECK(test::largest_difference(y, tiny_y) < 1e-14);
+    CHECK(test::largest_difference(dx, tiny_dx) < 1e-13);
   }
 }
 

@@ -202,6 +202,27 @@ TEST_CASE("a checkpoint is rejected if other layers are frozen") {
   CHECK_THAT(error_of([&] { train(true, folder.path()); }), Catch::Contains("trained parameters 4 (now 2)"));
 }
 
+TEST_CASE("a run whose callback freezes a layer when it begins is resumed") {
+  const TemporaryFolder folder;
+  const auto train = [&](int epochs, bool freezes) {
+    Model model = quadrant_model();
+    SGD sgd(model.parameters(), {.learning_rate = 0.1});
+    const auto freeze = LambdaCallback({.train_begin = [freezes](TrainingState& run) {
+      if (freezes) run.model.layer("hidden").set_trainable(false);
+    }});
+    fit(model, sgd, quadrants(8),
+        {.epochs = epochs,
+         .callbacks = {freeze, Checkpoint({.folder = folder.path()})},
+         .resume = epochs > 1 ? folder.path() : fs::path(),
+         .show_progress = false});
+    return sgd.iterations();
+  };
+  train(1, true);
+  CHECK_THAT(error_of([&] { train(2, false); }),
+             Catch::Contains("got one with trained parameters 2 (now 4); no older"));
+  CHECK(train(2, true) == 2);
+}
+
 TEST_CASE("a resumed run keeps the optimizer's state of a layer that a callback has unfrozen") {
   const TemporaryFolder folder;
   const auto train = [&](int epochs, const fs::path& resume) {

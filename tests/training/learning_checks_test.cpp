@@ -125,34 +125,41 @@ TEST_CASE("a softmax over one number is rejected anywhere in a model") {
   fit(right, sgd, quadrants(8), {.show_progress = false});
 }
 
-TEST_CASE("layers that give a constant for one number and losses of directions are rejected") {
+TEST_CASE("outputs that are constant for one number, and losses of directions for one, are rejected") {
   const auto input = Input({2});
-  const auto last = [&](const SymbolicTensor& x) { return Dense({.units = 2})(x); };
   const auto one = Dense({.units = 1})(input), two = Dense({.units = 2})(input);
   struct ConstantRow {
-    SymbolicTensor hidden;
-    std::string kind, message;  // empty: not constant
+    SymbolicTensor output;
+    std::string always;  // empty: not constant
   };
+  const auto column = Reshape({.target_shape = {2, 1}})(input);
   const ConstantRow rows[] = {
-      {Activation(log_softmax, {.name = "c"})(one), "log_softmax", "(None, 1), which always gives 0; use a sigmoid"},
-      {Activation(sparsemax, {.name = "c"})(one), "sparsemax", "(None, 1), which always gives 1; use a sigmoid"},
-      {UnitNormalization({.name = "c"})(one), "UnitNormalization",
-       "(None, 1), which always gives 1 or -1; leave it out"},
-      {LayerNormalization({.name = "c"})(one), "LayerNormalization",
-       "(None, 1), which always gives beta; leave it out"},
-      {Activation(log_softmax)(two), "", ""},
-      {UnitNormalization()(two), "", ""},
-      {LayerNormalization()(two), "", ""},
-      {Flatten()(LayerNormalization({.axis = {1, 2}})(Reshape({.target_shape = {2, 1}})(input))), "", ""},
-      {Flatten()(LayerNormalization({.axis = {2}, .name = "c"})(Reshape({.target_shape = {2, 1}})(input))),
-       "LayerNormalization", "(None, 2, 1), which always gives beta; leave it out"},
+      {Activation(log_softmax, {.name = "c"})(one), "0"},
+      {Activation(sparsemax, {.name = "c"})(one), "1"},
+      {UnitNormalization({.name = "c"})(one), "1 or -1"},
+      {RMSNormalization({.name = "c"})(one), "a constant or its negative"},
+      {LayerNormalization({.name = "c"})(one), "a constant"},
+      {LayerNormalization({.axis = {2}, .name = "c"})(column), "a constant"},
+      {Activation(log_softmax)(two), ""},
+      {Activation(sparsemax)(two), ""},
+      {UnitNormalization()(two), ""},
+      {RMSNormalization()(two), ""},
+      {LayerNormalization()(two), ""},
+      {LayerNormalization({.axis = {1, 2}})(column), ""},
+      {Add()({one, LayerNormalization()(one)}), ""},
   };
   for (const ConstantRow& row : rows) {
-    INFO(row.message);
-    CHECK(message_of(Model(input, last(row.hidden)), quadrants(8), loss::softmax_cross_entropy()) ==
-          (row.message.empty() ? ""
-                               : "fit: expected a " + row.kind +
-                                     " over at least 2 numbers, got layer c with output shape " + row.message));
+    INFO(row.always);
+    const PartialShape shape = row.output.shape();
+    std::vector<std::int64_t> extents{8};
+    for (const Extent extent : shape) extents.push_back(extent.value());
+    const std::string message =
+        message_of(Model(input, row.output), with_targets(Shape(std::span(extents)), 1), loss::mean_squared_error());
+    CHECK(message == (row.always.empty()
+                          ? ""
+                          : fmt::format("fit: expected outputs that depend on the inputs, got those of layer c with "
+                                        "output shape {}, which always gives {}; leave it out or use a sigmoid",
+                                        batch_shape_text(shape), row.always)));
   }
   CHECK(refusal(dense(1), with_targets({8, 1}, 1), loss::cosine_similarity()) ==
         "fit: expected a model of at least 2 outputs for cosine_similarity, got output shape (None, 1), for which the "
@@ -200,6 +207,18 @@ TEST_CASE("all targets, also those of the validation, are checked before the fir
     Model model = probabilities ? dense(1, sigmoid) : dense(1);
     CHECK(error_of([&, &its_loss = its_loss] { evaluate(model, bad, {.loss = its_loss}); }) == "evaluate: " + message);
   }
+  // also for classes, and for a loss that takes anything; numbers are those that the model gets
+  for (const LossTargets kind : {LossTargets::like_outputs, LossTargets::classes, LossTargets::anything}) {
+    const Loss own("own", [](const Variable& outputs, const Tensor&) { return mean(outputs); },
+                   {.targets = kind, .check_targets = [](const Tensor& targets) {
+                      check(targets.to_vector()[0] < 1, "no {}", targets.to_vector()[0]);
+                    }});
+    const bool classes = kind == LossTargets::classes;
+    const Dataset data = classes ? Dataset(Tensor::ones({2, 2}), Tensor::labels({1, 0}), 2) : with_targets({8, 2}, 1);
+    CHECK(message_of(dense(2), data, own) == "fit: no 1");
+  }
+  const Dataset rounded(Tensor::ones({2, 2}), f64({2, 1}, {1 + 2e-16, 0}));
+  CHECK(message_of(dense(1), rounded, loss::sigmoid_cross_entropy()).empty());
   // an ignored label of the validation that the loss does not ignore
   const Dataset ignored({Tensor::ones({2, 2})},
                         {{.values = Tensor::labels({0, -1}), .classes = 2, .ignored_label = -1}});

@@ -101,12 +101,24 @@ TEST_CASE("with Fill::zeros what comes from outside has no class, or that of the
   CHECK(count(ignored, 1) > 0);
   CHECK(count(ignored, -3) > 0);
   CHECK(count(ignored, 1) + count(ignored, -3) == pixels);
+  // any integer may be the ignored label
+  for (const std::int64_t label :
+       {std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()}) {
+    const DataLoader loader(Dataset({smooth()}, {{.values = ones, .classes = 2, .ignored_label = label}}),
+                            {.batch_size = image_count, .shuffle = false, .augmentation = shift});
+    const std::vector<std::int64_t> labels = loader.epoch(0)[0].target().to_vector<std::int64_t>();
+    CHECK(std::ranges::count(labels, 1) == count(ignored, 1));
+    CHECK(std::ranges::count(labels, label) == count(ignored, -3));
+  }
   // distributions stay distributions, and numbers get zeros like the images
   std::vector<double> rows;
   for (std::int64_t i = 0; i < pixels; ++i) rows.insert(rows.end(), {0.25, 0.75});
   const std::vector<double> moved = targets({Tensor::of({image_count, height, width, 2}, rows), 2});
   for (std::size_t i = 0; i < moved.size(); i += 2) CHECK((moved[i] == 0.25 && moved[i + 1] == 0.75));
-  CHECK(count(targets({Tensor::ones({image_count, height, width})}), 0) == count(ignored, -3));
+  std::vector<double> mask(static_cast<std::size_t>(pixels), 1);
+  mask[0] = 0;
+  CHECK(count(targets({Tensor::of({image_count, height, width}, mask)}), 0) >= count(ignored, -3));
+  for (const double v : targets({Tensor::full({image_count, height, width}, -1)})) CHECK(v == -1);  // -1 or 1
 }
 
 TEST_CASE("brightness and contrast do not change targets, and targets that are not images are unchanged") {

@@ -126,6 +126,18 @@ TEST_CASE("data whose weights are all 0 are rejected: of samples, of classes, or
   CHECK(refused({2, 3, 0, 0}, {0, 5}));
   CHECK_FALSE(refused({0, 0, 0, 1}, {0, 1}));
   CHECK_FALSE(refused({0, 1, 0, 0}, {}));
+  // the only sample with a weight is ignored
+  const Dataset ignored({Tensor::ones({3, 2})},
+                        {{.values = Tensor::labels({0, 0, -1}), .classes = 2, .ignored_label = -1}});
+  const auto message = [&](const Dataset& given, const std::vector<double>& class_weights) {
+    return error_of([&] {
+      fit(model, sgd, given,
+          {.loss = loss::softmax_cross_entropy({.ignored_label = -1}), .class_weights = class_weights});
+    });
+  };
+  CHECK_THAT(message(ignored, {0, 1}), Catch::Contains("got only samples of weight 0"));
+  CHECK_THAT(message(ignored.weighted(Tensor::of({3}, {0.0, 0.0, 1.0})), {}),
+             Catch::Contains("got only samples of weight 0"));
 }
 
 TEST_CASE("a loss of two arguments is rejected for data with weights") {

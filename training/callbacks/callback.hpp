@@ -110,7 +110,7 @@ class Callback {
   virtual void train_end(TrainingState& /*run*/) {}
 
   /// The state that a checkpoint stores, so that this callback continues exactly after the run is resumed. restore()
-  /// gets it, after train_begin().
+  /// gets it, after train_begin(). state() may be called before train_begin().
   virtual std::vector<NamedTensor> state() const { return {}; }
   /// Restores what state() returned. Error if the state is not that of this kind of callback; then fit restores the run
   /// and all callbacks from their state().

@@ -17,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using Metadata = std::map<std::string, std::string>;
 
+constexpr const char* trained = "trained parameters";
 constexpr std::string_view prefix = "checkpoint-", suffix = ".safetensors", format_version = "3";
 
 /// The checksum of the tensors and of all metadata except the checksum itself.
@@ -96,8 +97,7 @@ Metadata settings_of(const TrainingState& run) {
           {"classes", classes_text(run.train)},
           {"targets and first sample", checksum(run.train)},
           {"class_weights", fmt::format("[{}]", fmt::join(options.class_weights, ", "))},
-          {"trained parameters",
-           fmt::format("{}", std::ranges::count_if(run.optimizer.parameters(), &Parameter::trainable))},
+          {trained, trained_parameters(run)},
           {"validation samples", fmt::format("{}", options.validation ? options.validation->size() : 0)},
           {"validation targets and first sample", options.validation ? checksum(*options.validation) : "none"}};
 }
@@ -122,11 +122,14 @@ void check_settings(TrainingState& run, Metadata metadata) {
   run.schedule = schedule_text(run.optimizer, run.first_iteration, run.batches);
   metadata.try_emplace("shards", "1");  // what checkpoints were without before there were shards
   std::vector<std::string> unlike;
+  bool others = false;  // besides the number of trained parameters, which a callback may change when the run begins
   for (const auto& [key, value] : settings_of(run)) {
-    if (metadata[key] != value) unlike.push_back(fmt::format("{} {} (now {})", key, metadata[key], value));
+    if (metadata[key] == value) continue;
+    unlike.push_back(fmt::format("{} {} (now {})", key, metadata[key], value));
+    others = others || key != trained;
   }
-  check(unlike.empty(), "expected a checkpoint with the settings of this run, got one with {}",
-        fmt::join(unlike, ", "));
+  if (!others) return;
+  fail("expected a checkpoint with the settings of this run, got one with {}", fmt::join(unlike, ", "));
 }
 
 /// Reads a checkpoint and checks that it fits the run. The run is unchanged except for the members that
@@ -145,11 +148,12 @@ CheckpointParts fitting_parts(TrainingState& run, const fs::path& path) {
 
 /// Advice for the message: the path of an older checkpoint that can be used, if there is one in the folder of
 /// `damaged`.
-std::string older_one(TrainingState& run, const fs::path& damaged) {
+std::string older_one(TrainingState& run, const fs::path& damaged, bool begun) {
   for (const fs::path& path : checkpoints_in(damaged.parent_path())) {
     if (step_of_checkpoint(path) >= step_of_checkpoint(damaged)) continue;
     try {
-      fitting_parts(run, path);
+      const CheckpointParts parts = fitting_parts(run, path);
+      if (begun) parts.check_begun(run);
       return fmt::format("; an older one is good: name {} to resume from it", path.string());
     } catch (const Error&) {  // this one cannot be used either
     }
@@ -245,8 +249,10 @@ std::map<std::string, std::string> fingerprint(const TrainingState& run) {
 
 Resumption::Resumption(TrainingState& run, const fs::path& from)
     : run_(run), path_(run.shards.gather(run.writes() ? newest(from).string() : "").front()) {
-  with_advice([this] { parts_.emplace(fitting_parts(run_, path_)); });
+  check_agreed(run.options.distributed,
+               [this] { with_advice([this] { parts_.emplace(fitting_parts(run_, path_)); }); });
   rollback_.emplace(run);
+  begun_ = true;
 }
 
 void Resumption::restore() {
@@ -255,7 +261,7 @@ void Resumption::restore() {
 }
 
 void Resumption::with_advice(const std::function<void()>& step) const try { step(); } catch (const Error& error) {
-  fail("fit: expected to resume from {}, got: {}{}", path_.string(), error.what(), older_one(run_, path_));
+  fail("fit: expected to resume from {}, got: {}{}", path_.string(), error.what(), older_one(run_, path_, begun_));
 }
 
 }  // namespace xtape

@@ -43,13 +43,15 @@ std::map<std::string, std::string> fingerprint(const TrainingState& run);
 
 /// Restores a run from a checkpoint: a file, or the newest one in a folder. The callbacks' train_begin() belongs
 /// between the constructor and restore(). Unless restore() has returned, the destructor makes the model, the optimizer
-/// and the callbacks what they were before the constructor.
+/// and the state() of the callbacks what they were before the constructor.
 class Resumption {
  public:
-  /// Reads and checks the checkpoint. Error when there is none, or when it is damaged, of another run, or of other
-  /// settings. The message names the file, the reason, and an older checkpoint of the same folder that can be used.
+  /// Reads and checks the checkpoint, on all ranks. Error when there is none, or when it is damaged, of another run, or
+  /// of other settings. The message names the file, the reason, and an older checkpoint of the same folder that can be
+  /// used.
   Resumption(TrainingState& run, const std::filesystem::path& from);
-  /// Error when the checkpoint is of other callbacks or one of them rejects its state.
+  /// Error when the checkpoint is of other callbacks or another number of trained parameters, or a callback rejects its
+  /// state.
   void restore();
 
  private:
@@ -59,6 +61,7 @@ class Resumption {
   std::filesystem::path path_;
   std::optional<CheckpointParts> parts_;
   std::optional<Rollback> rollback_;
+  bool begun_ = false;  // whether the callbacks may have begun
 };
 
 }  // namespace xtape

@@ -21,7 +21,8 @@ struct Augmentation {
   double brightness = 0;         ///< largest change of brightness, as a share of the full range; 0 to 1
   double contrast = 0;           ///< differences from the mean are multiplied by 1 - contrast to 1 + contrast; 0 to 1
   /// The values of pixels from outside of the image. For targets with classes `zeros` gives their ignored label,
-  /// because 0 would be a class; targets without one get the value of the edge.
+  /// because 0 would be a class. Targets with classes and without an ignored label, and those of whole numbers without
+  /// 0, get the value of the edge.
   Fill fill = Fill::edge;
 
   /// Whether the changes move pixels.

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "framework/kernels/threads/parallel.hpp"
-#include "framework/ops/arithmetic.hpp"
 #include "framework/tensor/random.hpp"
 #include "framework/tensor/streams.hpp"
 #include "training/data/prefetch.hpp"
@@ -92,7 +91,10 @@ TargetMotion motion_of(const Target& target, const Dataset& data, const Augmenta
         "DataLoader: expected targets (n, {}, {}, ...) that can be moved with the images, got {}; leave out flip, "
         "rotation, zoom and shift",
         image[0], image[1], values.shape());
-  if (target.classes > 0) return TargetMotion::nearest;
+  if (target.classes > 0) {
+    const bool ignored = target.ignored_label && !is_floating(values.dtype());
+    return ignored ? TargetMotion::nearest : TargetMotion::nearest_inside;
+  }
   if (data.in_memory() && std::ranges::any_of(data.inputs(), [&](const Tensor& input) {
         return is_image(input.shape().without(0)) && are_images(values, input);
       })) {
@@ -101,7 +103,8 @@ TargetMotion motion_of(const Target& target, const Dataset& data, const Augmenta
   return with_floating("DataLoader", values.dtype(), [&](auto zero) {
     const std::span all(values.data<decltype(zero)>(), static_cast<std::size_t>(values.size()));
     const bool whole = std::ranges::all_of(all, [](auto value) { return value == std::floor(value); });
-    return whole ? TargetMotion::nearest : TargetMotion::interpolated;
+    if (!whole) return TargetMotion::interpolated;
+    return std::ranges::find(all, 0) != all.end() ? TargetMotion::nearest : TargetMotion::nearest_inside;
   });
 }
 
@@ -172,16 +175,19 @@ struct Epoch::Plan {
     distortion.contrast = 1;
     const Target& target = data.targets()[which];
     const Tensor old = target.values.rows(index, index + 1).reshaped({image[0], image[1], -1});
-    const bool nearest = motions[which] == TargetMotion::nearest, classes = target.classes > 0;
-    if (is_floating(old.dtype())) {  // a zero in each class is no distribution
-      return distorted(old, distortion, classes ? Fill::edge : options.augmentation.fill, nearest);
-    }
-    if (!target.ignored_label)
-      return distorted(old.to(DType::float64), distortion, Fill::edge, nearest).to(old.dtype());
-    const auto ignored = static_cast<double>(*target.ignored_label);
-    const Variable apart = Variable(old.to(DType::float64)) - ignored;  // 0: ignored
-    const Tensor moved = distorted(apart.value(), distortion, options.augmentation.fill, nearest);
-    return (Variable(moved) + ignored).value().to(old.dtype());
+    const bool interpolated = motions[which] == TargetMotion::interpolated;
+    const Fill fill = motions[which] == TargetMotion::nearest_inside ? Fill::edge : options.augmentation.fill;
+    if (is_floating(old.dtype())) return distorted(old, distortion, fill, !interpolated);
+    // the ignored label, which may be any integer, counts as 0, and a class as its number plus 1
+    const std::int64_t ignored = target.ignored_label.value_or(-1);
+    std::vector<std::int64_t> labels = old.to_vector<std::int64_t>();
+    std::vector<double> numbers;
+    for (const std::int64_t label : labels) numbers.push_back(label == ignored ? 0 : static_cast<double>(label) + 1);
+    const Tensor moved = distorted(Tensor::of(old.shape(), numbers, DType::float64), distortion, fill, true);
+    std::ranges::transform(moved.to_vector(), labels.begin(), [ignored](double v) {
+      return v == 0 ? ignored : static_cast<std::int64_t>(v) - 1;
+    });
+    return Tensor::of(old.shape(), labels);
   }
 
   /// Makes a batch. spread(count, grain, body) calls body(begin, end) for parts of [0, count): in a loop, or on several

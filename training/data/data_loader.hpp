@@ -70,7 +70,7 @@ std::int64_t batches_of(std::int64_t samples, const DataLoaderOptions& options);
 
 /// How a target follows the images that augmentation moves: not at all, by linear interpolation, or by the nearest
 /// pixel.
-enum class TargetMotion { none, interpolated, nearest };
+enum class TargetMotion { none, interpolated, nearest, nearest_inside };
 
 /// The batches of one traversal of a data set, which uses every sample once. It is one epoch of fit(), unless
 /// FitOptions::steps_per_epoch divides the sequence of traversals otherwise. An Epoch may outlive its loader. Batches

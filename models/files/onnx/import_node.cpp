@@ -243,16 +243,17 @@ std::pair<std::string, std::int64_t> ImportNode::origin(std::string name, std::i
       axis = axes[static_cast<std::size_t>(axis)];
       name = maker->input(0);
     } else if (is_elementwise(maker->op_type()) && of_samples(graph.find(name))) {
-      // broadcasting: the first input that has this axis with an unknown extent
+      // The extent is that of the only operand in which it is unknown. Of several, each may be 1 in a call, and is
+      // repeated then.
       const auto rank = extents_of(*graph.find(name)).size();
-      const auto from = std::ranges::find_if(maker->input(), [&](const std::string& operand) {
+      const auto has_it = [&](const std::string& operand) {
         const ImportValue* value = graph.find(operand);
         if (!of_samples(value)) return false;
         const std::vector<Extent> extents = extents_of(*value);
         return extents.size() == rank && axis < std::ssize(extents) && !extents[static_cast<std::size_t>(axis)].known();
-      });
-      if (from == maker->input().end()) break;
-      name = *from;
+      };
+      if (std::ranges::count_if(maker->input(), has_it) != 1) break;
+      name = *std::ranges::find_if(maker->input(), has_it);
     } else {
       break;
     }
@@ -265,7 +266,7 @@ void ImportNode::fill_rest(const PartialShape& x, const std::vector<Number>& num
   std::int64_t old_elements = 1, elements = 1;
   std::set<std::pair<std::string, std::int64_t>> unknown, named;
   for (int i = 0; i < x.rank(); ++i) {
-    if (!x[i].known()) unknown.insert(origin(node.input(0), i));
+    if (!x[i].known() && !unknown.insert(origin(node.input(0), i)).second) return;
     old_elements *= x[i].known() ? x[i].value() : 1;
   }
   std::optional<std::size_t> rest;
