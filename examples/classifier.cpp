@@ -52,9 +52,9 @@ Classifier load_classifier(const std::string& program, const ClassifierOptions& 
 Tensor logits_of(const std::string& program, const Model& model, const Tensor& outputs, const std::string& images) {
   const std::int64_t wrong = rows_not_finite(outputs);
   check(wrong == 0,
-        "{}: expected finite outputs of the network, got NaN or infinity for {} of {} images ({}); its weights are "
+        "{}: expected finite outputs of the network, got NaN or infinity for {} of {} ({}); its weights are "
         "damaged, or its training went wrong",
-        program, wrong, outputs.dim(0), images);
+        program, wrong, amount(outputs.dim(0), "image"), images);
   if (model.output_activation() != "softmax") return outputs;
   Tensor logits = outputs;
   with_floating(program, logits.dtype(), [&](auto zero) { take_logarithms<decltype(zero)>(logits); });

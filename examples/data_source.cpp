@@ -7,6 +7,8 @@
 #include <map>
 #include <span>
 
+#include "framework/amount.hpp"
+
 namespace xtape {
 namespace {
 
@@ -18,10 +20,11 @@ const fs::path usual = "/usr/share/datasets/fashion-mnist";
 Dataset photographs_in(const fs::path& folder, const ImageFolderOptions& options) {
   ImageFolder found = load_image_folder(folder, options);
   if (found.skipped > 0)
-    std::cerr << fmt::format("{}: {} entries that are no images\n", folder.string(), found.skipped);
+    std::cerr << fmt::format("{}: {}\n", folder.string(),
+                             amount(found.skipped, "entry that is no image", "entries that are no images"));
   if (const auto count = found.unreadable.size(); count > 0) {
-    std::cerr << fmt::format("{}: left out {} of {} images, which can't be read\n", folder.string(), count,
-                             count + found.files.size());
+    std::cerr << fmt::format("{}: left out {} of {}, which can't be read\n", folder.string(), count,
+                             amount(count + found.files.size(), "image"));
     for (const UnreadableImage& image : std::span(found.unreadable).first(std::min<std::size_t>(count, 10))) {
       std::cerr << fmt::format("  {}\n", image.reason);
     }
@@ -103,7 +106,12 @@ bool is_split(const fs::path& folder) {
 }
 
 SplitData load_photographs(const fs::path& folder, const ImageFolderOptions& options) {
-  if (!is_split(folder)) return split(photographs_in(folder, options), 0.2);
+  if (!is_split(folder)) {
+    const Dataset all = photographs_in(folder, options);
+    check(all.size() >= 3, "load_data: expected at least 3 photographs, of which a fifth is for tests, got {} in {}",
+          all.size(), folder.string());
+    return split(all, 0.2);
+  }
   const Dataset train = photographs_in(folder / "train", options);
   return {train, numbered_as(train, photographs_in(folder / "test", options), folder)};
 }

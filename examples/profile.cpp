@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "examples/program.hpp"
+#include "framework/amount.hpp"
 using namespace xtape;
 
 struct Options {
@@ -41,8 +42,8 @@ int main(int argc, char** argv) {
     const Dataset noise(RandomStream(1).uniform(model.input_shape().prepended(options.batch)),
                         Tensor::zeros({options.batch}, DType::int64), options.classes);
     const StepProfile measured = profile(model, adam, noise, {.batch_size = options.batch, .steps = options.steps});
-    fmt::print("{}, {} images of {}x{}x3, {} threads\n\n{}", options.model, options.batch, options.image_size,
-               options.image_size, num_threads(), table(measured));
+    fmt::print("{}, {} of {}x{}x3, {}\n\n{}", options.model, amount(options.batch, "image"), options.image_size,
+               options.image_size, amount(num_threads(), "thread"), table(measured));
     return 0;
   });
 }

@@ -54,21 +54,24 @@ std::vector<const Layer*> normalizations(const Model& model) {
 }  // namespace
 
 void adapt(Model& model, const Dataset& data) {
-  check(model.input_shape().matches(data.input_shape()), "adapt: expected images {} for model {}, got {}",
+  check(model.inputs().size() == 1 && data.input_shapes().size() == 1,
+        "adapt: expected a model and data with one input, got {} of model {} and {} of the data", model.inputs().size(),
+        model.name(), data.input_shapes().size());
+  check(model.input_shape().matches(data.input_shape()), "adapt: expected samples {} for model {}, got {}",
         batch_shape_text(model.input_shape()), model.name(), data.input_shape().prepended(data.size()));
   const std::vector<const Layer*> layers = normalizations(model);
   std::vector<double> means, variances;
   for (const Moments& channel : moments_of(data)) {
     means.push_back(channel.mean);
     variances.push_back(channel.squares / channel.count);
-    check(std::isfinite(variances.back()), "adapt: expected finite numbers in the images, got mean {} and variance {}",
+    check(std::isfinite(variances.back()), "adapt: expected finite numbers in the data, got mean {} and variance {}",
           means.back(), variances.back());
   }
   const Shape channels{std::ssize(means)};
   const double most = model.dtype() == DType::float32 ? static_cast<double>(std::numeric_limits<float>::max())
                                                       : std::numeric_limits<double>::max();
   check(std::ranges::max(variances) <= most,
-        "adapt: expected a variance that {} can hold, got {}; divide the images by a constant", model.dtype(),
+        "adapt: expected a variance that {} can hold, got {}; divide the data by a constant", model.dtype(),
         std::ranges::max(variances));
   for (const Layer* layer : layers) {
     for (const auto& [name, parameter] : layer->named_parameters()) {

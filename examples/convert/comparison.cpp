@@ -176,10 +176,13 @@ ForeignResult foreign_outputs(const std::string& python, const fs::path& path, M
       std::system(fmt::format("{} {} {} {} > {} 2>&1", quoted(python), quoted((folder / "run.py").string()),
                               quoted(path.string()), quoted((folder / "").string()), quoted(log))
                       .c_str());
-  const std::string said = last_line(text_of(log)), runtime = format == ModelFormat::onnx ? "onnxruntime" : "Keras";
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+  const std::string last = last_line(text_of(log)), runtime = format == ModelFormat::onnx ? "onnxruntime" : "Keras";
+  const std::string said = last.empty() ? fmt::format("exit status {} without a message", code) : last;
   if (code == 3 || code == 126 || code == 127) return {runtime, {}, said};
   check(code == 0, "convert: expected {} to run {}, got: {}", runtime, path.string(), said);
+  check(fs::exists(folder / "result.json"), "convert: expected outputs of {} for {}, got none; is {} a Python?",
+        runtime, path.string(), python);
   const nlohmann::json result = nlohmann::json::parse(text_of(folder / "result.json"));
   return {result["runtime"].get<std::string>(), read_outputs(result["shapes"], folder), ""};
 }

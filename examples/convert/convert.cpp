@@ -1,13 +1,16 @@
 // Converts models and weights between the formats of xtape, Keras, PyTorch and ONNX, and checks the result.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 
 #include "examples/convert/comparison.hpp"
 #include "examples/convert/networks.hpp"
 #include "examples/convert/tables.hpp"
 #include "examples/program.hpp"
+#include "framework/amount.hpp"
 #include "framework/io/extension.hpp"
 #include "framework/io/utf8.hpp"
+#include "framework/io/with_place.hpp"
 #include "training/callbacks/progress.hpp"
 
 using namespace xtape;
@@ -235,6 +238,14 @@ Model write(const Settings& s, const Source& source, const SaveAnyModelOptions& 
   return again.model;
 }
 
+/// Error before OUT is written if the model can't take random inputs of --size.
+void try_inputs(const Settings& s, const Model& model, const std::optional<ImageScale>& scale) {
+  const bool any_size = std::ranges::any_of(model.inputs(), [](const SymbolicTensor& x) { return !x.shape().known(); });
+  if (!any_size) return;
+  with_place("convert", fmt::format("random inputs of --size {}", s.size),
+             [&] { outputs_of(model, random_inputs(model, scale, s.size, s.seed)); });
+}
+
 /// Compares outputs and prints the difference. Returns whether it is small.
 bool agrees(const std::string& what, const std::vector<Tensor>& ours, const std::vector<Tensor>& theirs,
             double tolerance) {
@@ -274,14 +285,15 @@ int run(Settings s, const FormatOptions& formats) {
   if (formats.onnx[1]->count() == 0) s.onnx.ir_version = s.onnx.opset >= 21 ? 10 : s.onnx.opset >= 19 ? 9 : 8;
   const Source source = load(s);
   Model model = source.loaded.model;
-  fmt::print("{}: {} parameters, {} inputs, {} outputs\n", printable(model.name()), model.parameter_count(),
-             model.inputs().size(), model.output_nodes().size());
+  fmt::print("{}: {}, {}, {}\n", printable(model.name()), amount(model.parameter_count(), "parameter"),
+             amount(model.inputs().size(), "input"), amount(model.output_nodes().size(), "output"));
   const SaveAnyModelOptions options{
       .class_names = s.classes.empty() ? source.loaded.class_names : CLI::detail::split(s.classes, ','),
       .image_scale = s.scale.empty() ? source.loaded.image_scale : s.scale,
       .onnx = s.onnx};
   const std::optional<ImageScale> scale =
       options.image_scale.empty() ? std::nullopt : std::optional(image_scale(options.image_scale));
+  if (!s.no_check) try_inputs(s, model, scale);
   Model again = write(s, source, options);
   const bool states_use = s.weights.empty() && model_format_of_name(s.out) != ModelFormat::keras;
   if (!states_use && (scale || !options.class_names.empty())) {

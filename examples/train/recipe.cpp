@@ -1,5 +1,7 @@
 #include "examples/train/recipe.hpp"
 
+#include "framework/io/utf8.hpp"
+
 namespace xtape {
 namespace {
 
@@ -81,7 +83,8 @@ const Recipe& find_recipe(const std::string& model, const std::string& name) {
   for (const Recipe& recipe : recipes()) {
     if (recipe.model == model && (name.empty() || recipe.name == name)) return recipe;
   }
-  fail("train: expected a model and a recipe of\n{}got --model {} --recipe {}", recipes_text(), model, name);
+  fail("train: expected a model and a recipe of\n{}got --model {}{}", recipes_text(), visible(model),
+       name.empty() ? "" : " --recipe " + name);
 }
 
 const Recipe& recipe_of_files() {

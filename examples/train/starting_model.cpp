@@ -34,8 +34,8 @@ Model with_classes(const StartingModel& start, const Dataset& data, std::uint64_
         model.output_shape()[0], data.classes(), replaced.title());
   const NodeOutput before = nodes[last].inputs[0];
   const std::string name = replaced.name() + "_new";
-  fmt::print("the last layer {} ({} outputs) is replaced by {} ({} outputs)\n", replaced.name(),
-             model.output_shape()[0], name, data.classes());
+  fmt::print("the last layer {} ({}) is replaced by {} ({})\n", replaced.name(),
+             amount(model.output_shape()[0], "output"), name, amount(data.classes(), "output"));
   return Model(model.inputs(),
                {Dense({.units = data.classes(), .name = name})(nodes[before.node].outputs[before.output])},
                {.name = model.name(), .seed = seed});

@@ -16,7 +16,9 @@
 #include "examples/train/run_folder.hpp"
 #include "examples/train/run_report.hpp"
 #include "examples/train/starting_model.hpp"
+#include "framework/amount.hpp"
 #include "framework/io/atomic_file.hpp"
+#include "framework/io/with_place.hpp"
 #include "framework/kernels/threads/parallel.hpp"
 
 using namespace xtape;
@@ -120,9 +122,9 @@ Settings resumed(const Settings& s) {
   Settings settings;
   CLI::App app;
   declare(app, settings);
+  check_numbers(app);
   try {
     app.parse_from_stream(file);
-    check_numbers(app);
   } catch (const CLI::ParseError& error) {
     fail("train: expected the settings of a run in {}, got: {}", path.string(), error.what());
   }
@@ -233,27 +235,27 @@ RunData divided(SplitData data, const Settings& s) {
     data.test = data.test.rows(0, std::min<std::int64_t>(data.test.size(), 1000));
   }
   if (s.validation == 0) return {data.train, data.test, {}};
-  auto [train, validation] = split(data.train, s.validation, s.seed);
+  auto [train, validation] = with_place("train", fmt::format("--validation {}", s.validation),
+                                        [&] { return split(data.train, s.validation, s.seed); });
   return {std::move(train), std::move(data.test), std::move(validation)};
 }
 
 std::string counts(const RunData& data) {
-  return fmt::format("{} training{} and {} test images", data.train.size(),
-                     data.validation ? fmt::format(", {} validation", data.validation->size()) : "", data.test.size());
+  return fmt::format("{} training{} and {}", data.train.size(),
+                     data.validation ? fmt::format(", {} validation", data.validation->size()) : "",
+                     amount(data.test.size(), "test image"));
 }
 
 void print_start(const Settings& s, const Recipe& recipe, const Plan& plan, const Model& model, const RunData& data,
                  const Distributed& division) {
   if (s.summary) fmt::print("{}\n", model.summary());
-  fmt::print(
-      "{} ({}), {} parameters; {} {}; {} epoch{}, batch {}, rate {:g}{}, seed {}, {} "
-      "threads{}\n",
-      s.model, recipe.name, model.parameter_count(), counts(data), model.input_shape(), plan.epochs,
-      plan.epochs == 1 ? "" : "s", plan.batch_size, plan.rate, recipe.cosine ? " falling to 0" : "", s.seed,
-      kernels::num_threads(),
-      division.communicator
-          ? fmt::format(" on each of {} ranks, {} shards", division.communicator->size(), division.shards)
-          : "");
+  fmt::print("{} ({}), {}; {} {}; {}, batch {}, rate {:g}{}, seed {}, {}{}\n", s.model, recipe.name,
+             amount(model.parameter_count(), "parameter"), counts(data), model.input_shape(),
+             amount(plan.epochs, "epoch"), plan.batch_size, plan.rate, recipe.cosine ? " falling to 0" : "", s.seed,
+             amount(kernels::num_threads(), "thread"),
+             division.communicator ? fmt::format(" on each of {}, {}", amount(division.communicator->size(), "rank"),
+                                                 amount(division.shards, "shard"))
+                                   : "");
 }
 
 /// After the first epoch: the first images of the training data, by a name for TensorBoard.
@@ -316,7 +318,7 @@ ReportInput report_of(const Settings& s, const Recipe& recipe, const Plan& plan,
                       const RunData& data, const std::string& data_name) {
   const auto text = [](const auto& value) { return fmt::format("{}", value); };
   return {.title = fmt::format("{} on {}", s.model, title_of(data_name, s)),
-          .model = fmt::format("{}; {} parameters", recipe.about, model.parameter_count()),
+          .model = fmt::format("{}; {}", recipe.about, amount(model.parameter_count(), "parameter")),
           .settings = {{"model", s.model},
                        {"recipe", recipe.name},
                        {"data", s.data.empty() ? data_name : s.data},
@@ -388,8 +390,8 @@ int run(const Settings& given, const CLI::App& app, const std::shared_ptr<Commun
   }
   const Figures result = evaluate(model, data.test, {.loss = loss_of(model), .distributed = division});
   const Tensor outputs = s.report ? predict(model, data.test, 32, division) : Tensor();
-  fmt::print("trained in {} ({:.1f} s); test loss {:.4f}, test accuracy {:.4f} on {} images\n", duration_text(seconds),
-             seconds, result["loss"], result["accuracy"], data.test.size());
+  fmt::print("trained in {} ({:.1f} s); test loss {:.4f}, test accuracy {:.4f} on {}\n", duration_text(seconds),
+             seconds, result["loss"], result["accuracy"], amount(data.test.size(), "image"));
   std::fflush(stdout);  // the result is printed before files are written, which may fail
   if (writes) {
     save_model(saved, folder / "model.safetensors",

@@ -151,12 +151,33 @@ TEST_CASE("convert rejects what it cannot do before it writes anything") {
   check_refused(run("convert none b.onnx"), "none");
 }
 
+TEST_CASE("convert rejects a --size that the network cannot take before it writes anything") {
+  const Programs run;
+  const auto input = Input({any, any, 1});
+  const auto x = Conv2D({.filters = 2, .kernel_size = 3, .padding = Padding::valid})(input);
+  save_model(Model(input, GlobalAveragePooling2D()(x)), run.folder() / "a.safetensors");
+  const Run refused = run("convert a.safetensors b.onnx --quiet --size 2");
+  CHECK(refused.status == 2);
+  CHECK_THAT(refused.text, Contains("\nconvert: random inputs of --size 2: "));
+  CHECK_FALSE(fs::exists(run.folder() / "b.onnx"));
+  CHECK(run("convert a.safetensors b.onnx --quiet --size 3").status == 0);
+  fs::remove(run.folder() / "b.onnx");
+  CHECK(run("convert a.safetensors b.onnx --quiet --size 2 --no-check").status == 0);
+}
+
 TEST_CASE("convert says that other software did not check the file") {
   const Programs run;
   save_model(brightness(), run.folder() / "a.safetensors");
   check_done(run("convert a.safetensors a.onnx"), "a.onnx: not checked with onnxruntime (--check-with");
   check_done(run("convert a.safetensors a.onnx --check-with no-such-python"), "a.onnx: not checked with onnxruntime, ");
-  check_refused(run("convert a.safetensors a.onnx --check-with false"), "expected onnxruntime to run a.onnx");
+  check_refused(run("convert a.safetensors a.onnx --check-with false"),
+                "convert: expected onnxruntime to run a.onnx, got: exit status 1 without a message\n");
+  check_refused(run("convert a.safetensors a.onnx --check-with true"),
+                "convert: expected outputs of onnxruntime for a.onnx, got none; is true a Python?\n");
+  std::ofstream(run.folder() / "none") << "exit 3\n";
+  fs::permissions(run.folder() / "none", fs::perms::owner_all);
+  check_done(run("convert a.safetensors a.onnx --check-with ./none"),
+             "a.onnx: not checked with onnxruntime, which ./none does not have: exit status 3 without a message\n");
 }
 
 TEST_CASE("convert compares with onnxruntime", "[.witness]") {

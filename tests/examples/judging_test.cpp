@@ -104,7 +104,7 @@ TEST_CASE("outputs that are not finite are an error") {
       save_model(model, run.folder() / "model");
       const std::string photo = "photos/test/light/0.png";
       check_refused(run(evaluate_it), "NaN or infinity for 6 of 6 images (test images of photographs)");
-      check_refused(run("predict --model model " + photo), "NaN or infinity for 1 of 1 images (" + photo + ")");
+      check_refused(run("predict --model model " + photo), "NaN or infinity for 1 of 1 image (" + photo + ")");
     }
   }
 }

@@ -31,7 +31,7 @@ std::string without_times(const std::string& text) {
   std::string result = std::regex_replace(text, std::regex("[0-9]+\\.[0-9] s"), "# s");
   result = std::regex_replace(result, std::regex("[0-9.]+ samples/s"), "# samples/s");
   result = std::regex_replace(result, std::regex("[0-9]+:[0-9][0-9]"), "#");
-  return std::regex_replace(result, std::regex("[0-9]+ threads"), "# threads");
+  return std::regex_replace(result, std::regex("[0-9]+ threads?"), "# threads");
 }
 
 /// The rows of the settings in a report, but for those that depend on the machine and the day.
@@ -149,7 +149,7 @@ TEST_CASE("convert prints each step, the table of what became what, and the diff
   const Programs run;
   save_model(light_meter(softmax), run.folder() / "a.safetensors",
              {.class_names = {"dark", "light"}, .image_scale = "0..255"});
-  const std::string meter = "meter: 98 parameters, 1 inputs, 1 outputs\n",
+  const std::string meter = "meter: 98 parameters, 1 input, 1 output\n",
                     same = " in xtape: largest difference 0, 0 of the largest output\n";
   const auto table = [](const std::string& heading, const std::string& first, const std::string& flat,
                         const std::string& logits) {

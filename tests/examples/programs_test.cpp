@@ -47,7 +47,8 @@ TEST_CASE("a program that cannot write its message has the exit status of an err
 
 TEST_CASE("a message of the library that cannot be written changes nothing") {
   const Programs run;
-  const std::string command = "XTAPE_NUM_THREADS=none " + run.programs() + "/custom_op --quick";
+  const std::string command =
+      "XTAPE_NUM_THREADS=none " + run.programs() + "/profile --quick --batch 1 --image-size 32 --classes 2 --steps 1";
   CHECK_THAT(run("custom_op --help > /dev/null; " + command).text, Contains("expected XTAPE_NUM_THREADS to be"));
   for (const std::string stream : {"2>/dev/full", "2>&-"}) {
     CHECK(run(fmt::format("custom_op --help > /dev/null; {} > /dev/null {}; echo $?", command, stream)).text == "0\n");

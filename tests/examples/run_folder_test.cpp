@@ -99,6 +99,14 @@ TEST_CASE("train requires images of at least two classes, in a folder for each")
   check_refused(run(command), "expected images of at least 2 classes, got 1");
   fs::create_directory(animals / "dog");
   check_refused(run(command), "in the folder of each class, got none in dog in ");
+  fs::remove_all(animals);
+  for (const std::string name : {"cat", "dog"}) write_grey_images(animals / name, 20, 1);
+  CHECK(run(command).text == "load_data: expected at least 3 photographs, of which a fifth is for tests, got 2 in " +
+                                 animals.string() + "\n");
+  write_grey_images(animals / "cat", 20, 9);
+  CHECK(run(command + " --validation 0.01").text ==
+        "train: --validation 0.01: split: expected at least one sample in each part, got 0 of 8 samples for the "
+        "fraction 0.01; use more samples or a larger fraction\n");
   CHECK_FALSE(fs::exists(run.folder() / "runs"));
 }
 

@@ -76,7 +76,7 @@ TEST_CASE("adapt rejects invalid data and models, and changes nothing") {
   Model model = normalizing({2, 2, 3});
   CHECK(error_of([&] {
           adapt(model, data_of(Tensor::ones({5, 2, 2, 1})));
-        }) == "adapt: expected images (None, 2, 2, 3) for model model, got (5, 2, 2, 1)");
+        }) == "adapt: expected samples (None, 2, 2, 3) for model model, got (5, 2, 2, 1)");
   CHECK(identical(value_of(model, "norm/mean"), Tensor::zeros({3})));
   const SymbolicTensor x = Input({4});
   Model none(x, Dense({.units = 2})(x));
@@ -88,11 +88,25 @@ TEST_CASE("adapt rejects invalid data and models, and changes nothing") {
   CHECK(error_of([&] {
           adapt(inner, data_of(Tensor::ones({5, 4})));
         }) == "adapt: expected layer norm to take the input of model model, got the output of first");
+  const Tensor numbers = Tensor::ones({5, 4}), labels = Tensor::zeros({5}, DType::int64);
+  const Dataset both({numbers, numbers}, {{labels, 1}});
+  const SymbolicTensor one = Input({4}), other = Input({4});
+  Model two({one, other}, Dense({.units = 2})(Add()({Normalization()(one), other})), {.name = "two"});
+  CHECK(error_of([&] { adapt(two, data_of(numbers)); }) ==
+        "adapt: expected a model and data with one input, got 2 of model two and 1 of the data");
+  CHECK(error_of([&] { adapt(none, both); }) ==
+        "adapt: expected a model and data with one input, got 1 of model model and 2 of the data");
+  CHECK(error_of([&] { adapt(two, both); }) ==
+        "adapt: expected a model and data with one input, got 2 of model two and 2 of the data");
+  const SymbolicTensor column = Input({1});
+  Model table(column, Normalization()(column));
+  CHECK(error_of([&] {
+          adapt(table, data_of(Tensor::of({2, 1}, {1e200, -1e200}, DType::float64)));
+        }) == "adapt: expected finite numbers in the data, got mean 0 and variance inf");
   const Dataset wide = data_of(Tensor::of({2, 1, 1, 1}, {1e30, -1e30}, DType::float64));
   Model narrow = normalizing({1, 1, 1});
-  CHECK(
-      error_of([&] { adapt(narrow, wide); }) ==
-      "adapt: expected a variance that float32 can hold, got 1.0000000000000001e+60; divide the images by a constant");
+  CHECK(error_of([&] { adapt(narrow, wide); }) ==
+        "adapt: expected a variance that float32 can hold, got 1.0000000000000001e+60; divide the data by a constant");
   CHECK(identical(value_of(narrow, "norm/variance"), Tensor::ones({1})));
   narrow.convert(DType::float64);
   adapt(narrow, wide);

@@ -192,9 +192,15 @@ TEST_CASE("split rejects fractions that leave a part empty") {
   CHECK(error_of([] { split(numbered_rows(10), 0); }) == "split: expected a fraction between 0 and 1, got 0");
   CHECK(error_of([] { split(numbered_rows(10), 1); }) == "split: expected a fraction between 0 and 1, got 1");
   CHECK(error_of([] { split(numbered_rows(10), 0.01); }) ==
-        "split: expected at least one sample in each part, got 0 of 10");
+        "split: expected at least one sample in each part, got 0 of 10 samples for the fraction 0.01; use more samples "
+        "or a larger fraction");
+  CHECK(
+      error_of([] { split(numbered_rows(10), 0.99); }) ==
+      "split: expected at least one sample in each part, got 10 of 10 samples for the fraction 0.99; use more samples "
+      "or a smaller fraction");
   CHECK(error_of([] { split(numbered_rows(1), 0.5); }) ==
-        "split: expected at least one sample in each part, got 1 of 1");
+        "split: expected at least one sample in each part, got 1 of 1 sample for the fraction 0.5; use more samples or "
+        "a smaller fraction");
 }
 
 TEST_CASE("load_signs reads labels of shape (n) and (1, n)") {

@@ -258,6 +258,11 @@ TEST_CASE("load_image returns grey values for one channel") {
   write_animals(folder.path());
   const Tensor image = load_image(folder / "cat" / "b.png", {.height = 3, .width = 9, .channels = 1});
   CHECK(identical(image, Tensor::full({3, 9, 1}, 20, DType::uint8)));
+  const auto error = [&](const ImageFolderOptions& options) {
+    return error_of([&] { load_image(folder / "cat" / "b.png", options); });
+  };
+  CHECK(error({.height = 0, .width = 4}) == "load_image: expected a height and a width of 1 to 65536, got 0 and 4");
+  CHECK(error({.height = 4, .width = 4, .channels = 2}) == "load_image: expected 3 or 1 channels, got 2");
 }
 
 TEST_CASE("folders without images and invalid options are rejected") {
@@ -271,8 +276,9 @@ TEST_CASE("folders without images and invalid options are rejected") {
   fs::create_directories(folder / "empty");
   CHECK_THAT(error(size(4, 4)),
              Contains("load_image_folder: expected folders with JPEG or PNG files, one for each class, in ") &&
-                 Contains("got 1 folders and no image in them") && !Contains("itself"));
+                 Contains("got 1 folder and no image in them") && !Contains("itself"));
   write_png(folder / "a.png", plain(1));
+  CHECK_THAT(error(size(4, 4)), Contains("; 1 image lies in " + folder.path().string() + " itself; put it into a"));
   write_png(folder / "b.png", plain(1));
   CHECK_THAT(error(size(4, 4)), Contains("; 2 images lie in " + folder.path().string() + " itself; put them into"));
   fs::create_directories(folder / "cat");

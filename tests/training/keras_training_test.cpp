@@ -281,8 +281,14 @@ TEST_CASE("every schedule is the same after writing and reading, or is rejected"
       schedule::piecewise({2, 5}, {1, 0.5, 0.1}),
       schedule::exponential(0.8, 10, 0.25, true),
       schedule::cosine(1, 100, {.final_rate = 0.2}),
+      schedule::cosine(0, 100, {.final_rate = 0}),
+      schedule::cosine(0, 100, {.warmup_steps = 7, .final_rate = 0, .warmup_from = 0.5}),
       schedule::cosine(1, 100, {.warmup_steps = 7, .final_rate = 0.2, .warmup_from = 0.5}),
       schedule::cosine_restarts(1, 10, {1.5, 0.5, 0.25}),
+      schedule::cosine_restarts(0, 10, {1.5, 0.5, 0}),
+      schedule::polynomial(0, 30, {.final_rate = 0.1, .power = 2, .cycle = true}),
+      schedule::exponential(0, 10, 0.25, true),
+      schedule::inverse_time(0, 10, 0.5, true),
       schedule::polynomial(1, 30, {.final_rate = 0.1, .power = 2, .cycle = true}),
       schedule::inverse_time(1, 10, 0.5, true)};
   for (const LearningRate& rate : rates) {
@@ -299,6 +305,15 @@ TEST_CASE("every schedule is the same after writing and reading, or is rejected"
         "rate to the number that Keras shall continue with");
   CHECK(error_of([] { rate_to_keras(schedule::cosine(1, 100, {.warmup_steps = 7})); }) ==
         "learning_rate: expected a warm-up with warmup_from, as Keras's CosineDecay has, got another warm-up");
+  const std::string share =
+      "learning_rate: expected an initial rate above 0 for a final_rate above 0, which is a share of it in Keras, got ";
+  CHECK(error_of([] { rate_to_keras(schedule::cosine(0, 10, {.final_rate = 0.1})); }) == share + "0 and 0.1");
+  CHECK(error_of([] {
+          rate_to_keras(schedule::cosine(0, 10, {.warmup_steps = 2, .final_rate = 0.05, .warmup_from = 0.1}));
+        }) == share + "0 and 0.05");
+  CHECK(error_of([] { rate_to_keras(schedule::cosine(1e-310, 10, {.final_rate = 0.1})); }) == share + "1e-310 and 0.1");
+  CHECK(error_of([] { rate_to_keras(schedule::cosine_restarts(0, 10, {.final_rate = 0.1})); }) == share + "0 and 0.1");
+  CHECK(rate_to_keras(schedule::piecewise({}, {0.1})) == nlohmann::json(0.1));
 }
 
 TEST_CASE("a model is trained, saved and trained on with fit, as without saving") {

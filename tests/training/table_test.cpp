@@ -1,6 +1,8 @@
 // Data sets in tables and archives of arrays.
 #include "training/data/table.hpp"
 
+#include <cmath>
+
 #include "framework/io/npy.hpp"
 #include "layers/core/dense.hpp"
 #include "layers/graph/input.hpp"
@@ -104,13 +106,26 @@ TEST_CASE("tables that are not numbers or have other columns are errors") {
   refused("", {.targets = {"y"}}, "expected rows of numbers, got none in t.csv");
   refused("a,y\n1,2\n3\n", {.targets = {"y"}}, "t.csv, line 3: expected 2 fields as in the first row, got 1");
   refused("a,y\n1,2,3\n", {.targets = {"y"}}, "t.csv, line 2: expected 2 fields as in the first row, got 3");
-  for (const char* number : {"1e39", "inf", "0x10", "1 2"}) {
-    refused(
-        fmt::format("a,y\n{},2\n", number), {.targets = {"y"}},
-        fmt::format("t.csv, line 2, column \"a\": expected a finite number, got \"{}\"; the option features selects "
-                    "columns",
-                    number));
+  const std::string range = "number in the range of float32, up to 3.4028235e+38";
+  for (const auto& [number, expected] : {std::pair{"1e39", range},
+                                         {"-1e39", range},
+                                         {"1e400", range},
+                                         {"+1e400", range},
+                                         {"1e-400", range},
+                                         {"inf", "finite number"},
+                                         {"0x10", "finite number"},
+                                         {"1 2", "finite number"},
+                                         {"1e400x", "finite number"}}) {
+    refused(fmt::format("a,y\n{},2\n", number), {.targets = {"y"}},
+            fmt::format("t.csv, line 2, column \"a\": expected a {}, got \"{}\"; the option features selects columns",
+                        expected, number));
   }
+  for (const auto& [missing, text] : {std::pair{INFINITY, "inf"}, {-INFINITY, "-inf"}, {NAN, "nan"}}) {
+    refused("a,y\n1,2\n", {.targets = {"y"}, .missing = missing},
+            fmt::format("expected a {}, as the option missing, got {}", range, text));
+  }
+  refused("a,y\n1,2\n", {.targets = {"y"}, .missing = 1e39},
+          fmt::format("expected a {}, as the option missing, got 1e+39", range));
   refused(
       "a,y\n,2\n", {.targets = {"y"}},
       "t.csv, line 2, column \"a\": expected a finite number, got nothing; the option missing gives a value for all "

@@ -184,9 +184,8 @@ struct Epoch::Plan {
     std::vector<double> numbers;
     for (const std::int64_t label : labels) numbers.push_back(label == ignored ? 0 : static_cast<double>(label) + 1);
     const Tensor moved = distorted(Tensor::of(old.shape(), numbers, DType::float64), distortion, fill, true);
-    std::ranges::transform(moved.to_vector(), labels.begin(), [ignored](double v) {
-      return v == 0 ? ignored : static_cast<std::int64_t>(v) - 1;
-    });
+    std::ranges::transform(moved.to_vector(), labels.begin(),
+                           [ignored](double v) { return v == 0 ? ignored : static_cast<std::int64_t>(v) - 1; });
     return Tensor::of(old.shape(), labels);
   }
 

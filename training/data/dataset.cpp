@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "framework/amount.hpp"
 #include "framework/io/hdf5.hpp"
 #include "framework/io/idx.hpp"
 #include "framework/io/utf8.hpp"
@@ -313,8 +314,10 @@ Dataset Dataset::subset(const std::vector<std::int64_t>& indices) const {
 SplitData split(const Dataset& data, double fraction, std::uint64_t seed) {
   check(fraction > 0 && fraction < 1, "split: expected a fraction between 0 and 1, got {}", fraction);
   const std::int64_t test = std::llround(fraction * static_cast<double>(data.size()));
-  check(test > 0 && test < data.size(), "split: expected at least one sample in each part, got {} of {}", test,
-        data.size());
+  check(test > 0 && test < data.size(),
+        "split: expected at least one sample in each part, got {} of {} for the fraction {}; use more samples or a {} "
+        "fraction",
+        test, amount(data.size(), "sample"), fraction, test == 0 ? "larger" : "smaller");
   const auto order = RandomStream(seed, streams::splits).permutation(data.size());
   const auto middle = order.end() - test;
   return {data.subset({order.begin(), middle}), data.subset({middle, order.end()})};

@@ -8,7 +8,9 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
+#include "framework/amount.hpp"
 #include "framework/io/extension.hpp"
 #include "framework/io/image.hpp"
 #include "framework/io/resize.hpp"
@@ -21,11 +23,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void check_options(const ImageFolderOptions& options) {
+void check_options(std::string_view function, const ImageFolderOptions& options) {
   check(options.height >= 1 && options.width >= 1 && options.height <= 65536 && options.width <= 65536,
-        "load_image_folder: expected a height and a width of 1 to 65536, got {} and {}", options.height.value,
+        "{}: expected a height and a width of 1 to 65536, got {} and {}", function, options.height.value,
         options.width.value);
-  check(options.channels == 3 || options.channels == 1, "load_image_folder: expected 3 or 1 channels, got {}",
+  check(options.channels == 3 || options.channels == 1, "{}: expected 3 or 1 channels, got {}", function,
         options.channels);
 }
 
@@ -66,7 +68,7 @@ bool is_image_name(const fs::path& path) {
 }
 
 Tensor load_image(const fs::path& path, const ImageFolderOptions& options) {
-  check_options(options);
+  check_options("load_image", options);
   Tensor image = read_image(path);
   if (options.channels == 1) image = to_grey(image);
   return resize_image(image, options.height, options.width);
@@ -86,12 +88,13 @@ void check_classes(const fs::path& folder, const std::vector<std::string>& names
   const std::vector<fs::path> entries = entries_of(folder);
   const auto flat = std::ranges::count_if(entries, [](const fs::path& p) { return is_image_name(p) && is_file(p); });
   check(empty.size() < names.size(),
-        "load_image_folder: expected folders with JPEG or PNG files, one for each class, in {}, got {} folders and no "
+        "load_image_folder: expected folders with JPEG or PNG files, one for each class, in {}, got {} and no "
         "image in them{}",
-        folder.string(), names.size(),
-        flat > 0
-            ? fmt::format("; {} images lie in {} itself; put them into a folder for each class", flat, folder.string())
-            : "");
+        folder.string(), amount(names.size(), "folder"),
+        flat > 0 ? fmt::format("; {} in {} itself; put {} into a folder for each class",
+                               flat == 1 ? "1 image lies" : fmt::format("{} images lie", flat), folder.string(),
+                               flat == 1 ? "it" : "them")
+                 : "");
   check(empty.empty(),
         "load_image_folder: expected JPEG or PNG files that can be read in the folder of each class, got none in {} in "
         "{}; remove what is no class",
@@ -173,7 +176,7 @@ std::string class_name_of(const fs::path& folder) {
 }  // namespace
 
 ImageFolder load_image_folder(const fs::path& folder, const ImageFolderOptions& options) {
-  check_options(options);
+  check_options("load_image_folder", options);
   const auto files = std::make_shared<std::vector<fs::path>>();
   std::vector<std::string> names;
   std::vector<std::int64_t> labels;

@@ -1,7 +1,9 @@
 #include "training/data/table.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -15,11 +17,20 @@ namespace xtape {
 namespace {
 
 constexpr const char* reading = "load_csv";
+constexpr float most = std::numeric_limits<float>::max();
 
 /// The number of a text; nullopt if it is not one.
 std::optional<double> number_of(std::string_view text) {
   if (text.starts_with('+')) text.remove_prefix(1);
   return parse_number<double>(text);
+}
+
+/// Whether a text is a number that float64 can't hold.
+bool is_out_of_range(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  double ignored = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ignored);
+  return error == std::errc::result_out_of_range && end == text.data() + text.size();
 }
 
 bool is_missing(const std::string& text) {
@@ -34,6 +45,9 @@ class TableReader {
           "{}: expected a label or targets, got {}; name the column of the classes, or the columns of the numbers to "
           "predict",
           reading, options.label.empty() ? "neither" : "both");
+    check(std::isfinite(static_cast<float>(options.missing.value_or(0))),
+          "{}: expected a number in the range of float32, up to {}, as the option missing, got {}", reading, most,
+          *options.missing);
   }
 
   void add(const CsvRow& row) {
@@ -105,8 +119,10 @@ class TableReader {
     std::optional<double> number = is_missing(text) ? options_.missing : number_of(text);
     const auto value = static_cast<float>(number.value_or(0));
     if (number && std::isfinite(value)) return value;
-    fail("{}: {}, line {}, column \"{}\": expected a finite number, got {}; {}", reading, path_, row.line,
+    const bool too_large = (number && std::isfinite(*number)) || is_out_of_range(text);
+    fail("{}: {}, line {}, column \"{}\": expected a {}, got {}; {}", reading, path_, row.line,
          printable(columns_[column]).substr(0, 60),
+         too_large ? fmt::format("number in the range of float32, up to {}", most) : "finite number",
          text.empty() ? "nothing" : fmt::format("\"{:.60}\"", printable(text)),
          is_missing(text) ? "the option missing gives a value for all missing numbers"
                           : "the option features selects columns");

@@ -8,7 +8,9 @@
 #include <optional>
 #include <set>
 
+#include "framework/amount.hpp"
 #include "framework/io/extension.hpp"
+#include "framework/io/utf8.hpp"
 #include "models/files/keras/keras_values.hpp"
 #include "optim/adadelta.hpp"
 #include "optim/adagrad.hpp"
@@ -86,7 +88,7 @@ class OptimizerReader {
       return make<Adadelta, AdadeltaOptions>(
           {.rho = options_.number("rho", 0.95), .epsilon = options_.number("epsilon", 1e-7)});
     }
-    fail("expected an optimizer that xtape has, got the class {:.60}", type_);
+    fail("expected an optimizer that xtape has, got the class {:.60}", visible(type_));
   }
 
   template <class Options>
@@ -223,9 +225,10 @@ void restore_state(Optimizer& optimizer, const KerasOptimizerSource& source, con
   while (extra() && left.back().shape.size() == 1) left.pop_back();
   if (iterations == 0 && left.empty()) return;  // compiled, but not trained
   check(left.size() == slots.size(),
-        "expected the state of {} for {} trainable parameters, {} arrays, got {}; is a layer trainable that was not "
+        "expected the state of {} for {}, {}, got {}; is a layer trainable that was not "
         "when Keras compiled the model, or the other way round?",
-        optimizer.type(), source.trained.size(), slots.size(), left.size());
+        optimizer.type(), amount(source.trained.size(), "trainable parameter"), amount(slots.size(), "array"),
+        left.size());
   std::vector<std::pair<std::string, Tensor>> state;
   for (std::size_t i = 0; i < slots.size(); ++i) {
     const auto& [name, parameter] = source.trained[slots[i].second];

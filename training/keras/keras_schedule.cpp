@@ -69,6 +69,20 @@ LearningRate rate_from_keras(const Json& given) {
   return rate;
 }
 
+namespace {
+
+/// Keras's alpha: the share of the initial rate that remains at the end. Error if there is none.
+double share_of_initial(double final_rate, double initial) {
+  if (final_rate == 0) return 0;
+  check(std::isfinite(final_rate / initial),
+        "learning_rate: expected an initial rate above 0 for a final_rate above 0, which is a share of it in Keras, "
+        "got {} and {}",
+        initial, final_rate);
+  return final_rate / initial;
+}
+
+}  // namespace
+
 Json rate_to_keras(const LearningRate& rate) {
   Settings settings(rate.text());
   if (rate.text().empty() || settings.options.empty()) {
@@ -87,16 +101,17 @@ Json rate_to_keras(const LearningRate& rate) {
     for (const double boundary : settings.take_all("boundaries")) {
       boundaries.push_back(static_cast<std::int64_t>(boundary));
     }
-    config = {{"boundaries", boundaries}, {"values", settings.take_all("values")}};
+    const std::vector<double> values = settings.take_all("values");
+    if (boundaries.empty()) return values.front();  // a constant rate
+    config = {{"boundaries", boundaries}, {"values", values}};
   } else {
     const double initial = number("initial");
     config["initial_learning_rate"] = initial;
-    const auto share_of_initial = [initial](double final_rate) { return initial > 0 ? final_rate / initial : 0; };
     if (settings.name == "cosine") {
       type = "CosineDecay";
       const std::int64_t warmup = steps("warmup_steps");
       config["decay_steps"] = steps("steps") - warmup;
-      config["alpha"] = share_of_initial(number("final_rate"));
+      config["alpha"] = share_of_initial(number("final_rate"), initial);
       const std::vector<double> from = settings.take_all("warmup_from");
       check(warmup == 0 || !from.empty(),
             "learning_rate: expected a warm-up with warmup_from, as Keras's CosineDecay has, got another warm-up");
@@ -110,7 +125,7 @@ Json rate_to_keras(const LearningRate& rate) {
       config["first_decay_steps"] = steps("steps");
       config["t_mul"] = number("period_factor");
       config["m_mul"] = number("rate_factor");
-      config["alpha"] = share_of_initial(number("final_rate"));
+      config["alpha"] = share_of_initial(number("final_rate"), initial);
     } else if (settings.name == "polynomial") {
       type = "PolynomialDecay";
       config["decay_steps"] = steps("steps");

@@ -28,6 +28,7 @@ Settings::Settings(const std::string& text) {
   std::istringstream words(text.substr(bracket + 2));
   for (std::string word; words >> word;) {
     while (word.ends_with(',') || word.ends_with(')')) word.pop_back();
+    if (word.empty()) continue;  // of a list without numbers
     const std::optional<double> number = number_of(word);
     if (number && !options.empty()) {
       options.back().second.push_back(*number);
