@@ -5,7 +5,6 @@
 
 #include "framework/io/hdf5.hpp"
 #include "layers/layers.hpp"
-#include "models/files/clone.hpp"
 #include "models/files/keras/keras_graph.hpp"
 #include "tests/io/files.hpp"
 #include "tests/io/python.hpp"
@@ -299,27 +298,6 @@ TEST_CASE("a layer name with a slash loses it, and a long config is written and 
   save_keras_model(deep, folder / "a.keras");
   save_keras_model(deep, folder / "b.keras");
   CHECK(test::read_bytes(folder / "a.keras") == test::read_bytes(folder / "b.keras"));
-}
-
-TEST_CASE("a long name of a layer is written and read in every format of Keras") {
-  const test::TemporaryFolder folder;
-  const std::string name(5000, 'x');
-  const auto input = Input({2});
-  const Model inner(input, Dense({.units = 2, .name = name})(input), {.name = name + "i"});
-  const Model model(input, inner(input), {.seed = 5});
-  const std::string path = name + "i/" + name + "/kernel";
-  for (const std::string file : {"n.h5", "n.keras"}) {
-    INFO(file);
-    save_keras_model(model, folder / file);
-    CHECK(identical(load_keras_model(folder / file).parameter(path).value(), model.parameter(path).value()));
-  }
-  for (const std::string file : {"n.weights.h5", "nw.h5"}) {
-    INFO(file);
-    save_weights(model, folder / file);
-    const Model again = clone(model, {.seed = 6});
-    load_weights(again, folder / file);
-    CHECK(identical(again.parameter(path).value(), model.parameter(path).value()));
-  }
 }
 
 TEST_CASE("an archive lists the layers in the order in which its weights are numbered") {

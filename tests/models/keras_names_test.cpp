@@ -3,6 +3,8 @@
 
 #include "framework/io/hdf5.hpp"
 #include "layers/layers.hpp"
+#include "models/files/clone.hpp"
+#include "models/files/keras/keras_model.hpp"
 #include "tests/models/keras_file.hpp"
 
 namespace xtape {
@@ -101,6 +103,27 @@ TEST_CASE("nested models of both kinds in one file are matched by name only") {
   REQUIRE(report.unexpected.size() == 2);
   for (const std::string& name : report.unexpected) CHECK_THAT(name, Catch::StartsWith("layers/sequential/"));
   CHECK_THROWS_AS(load_weights(loaded, folder / "both.weights.h5"), Error);
+}
+
+TEST_CASE("a long name of a layer is written and read in every format of Keras") {
+  const test::TemporaryFolder folder;
+  const std::string name(5000, 'x');
+  const auto input = Input({2});
+  const Model inner(input, Dense({.units = 2, .name = name})(input), {.name = name + "i"});
+  const Model model(input, inner(input), {.seed = 5});
+  const std::string path = name + "i/" + name + "/kernel";
+  for (const std::string file : {"n.h5", "n.keras"}) {
+    INFO(file);
+    save_keras_model(model, folder / file);
+    CHECK(identical(load_keras_model(folder / file).parameter(path).value(), model.parameter(path).value()));
+  }
+  for (const std::string file : {"n.weights.h5", "nw.h5"}) {
+    INFO(file);
+    save_weights(model, folder / file);
+    const Model again = clone(model, {.seed = 6});
+    load_weights(again, folder / file);
+    CHECK(identical(again.parameter(path).value(), model.parameter(path).value()));
+  }
 }
 
 TEST_CASE("a custom layer may use the parameter names of Keras 1") {
