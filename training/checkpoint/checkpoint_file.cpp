@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using Metadata = std::map<std::string, std::string>;
 
-constexpr const char* trained = "trained parameters";
+constexpr const char* trained_setting = "trained parameters";
 constexpr std::string_view prefix = "checkpoint-", suffix = ".safetensors", format_version = "3";
 
 /// The checksum of the tensors and of all metadata except the checksum itself.
@@ -75,6 +75,10 @@ std::string initial_epoch_text(const FitOptions& options) {
   return options.initial_epoch ? fmt::format("{}", *options.initial_epoch) : "by the optimizer's steps";
 }
 
+std::string trained_parameters(const TrainingState& run) {
+  return fmt::format("{}", std::ranges::count_if(run.optimizer.parameters(), &Parameter::trainable));
+}
+
 /// The settings that the results of the run depend on. Names and shapes of tensors are compared separately.
 Metadata settings_of(const TrainingState& run) {
   const FitOptions& options = run.options;
@@ -97,7 +101,7 @@ Metadata settings_of(const TrainingState& run) {
           {"classes", classes_text(run.train)},
           {"targets and first sample", checksum(run.train)},
           {"class_weights", fmt::format("[{}]", fmt::join(options.class_weights, ", "))},
-          {trained, trained_parameters(run)},
+          {trained_setting, trained_parameters(run)},
           {"validation samples", fmt::format("{}", options.validation ? options.validation->size() : 0)},
           {"validation targets and first sample", options.validation ? checksum(*options.validation) : "none"}};
 }
@@ -126,7 +130,7 @@ void check_settings(TrainingState& run, Metadata metadata) {
   for (const auto& [key, value] : settings_of(run)) {
     if (metadata[key] == value) continue;
     unlike.push_back(fmt::format("{} {} (now {})", key, metadata[key], value));
-    others = others || key != trained;
+    others = others || key != trained_setting;
   }
   if (!others) return;
   fail("expected a checkpoint with the settings of this run, got one with {}", fmt::join(unlike, ", "));
@@ -134,16 +138,11 @@ void check_settings(TrainingState& run, Metadata metadata) {
 
 /// Reads a checkpoint and checks that it fits the run. The run is unchanged except for the members that
 /// check_settings() sets.
-CheckpointParts fitting_parts(TrainingState& run, const fs::path& path) {
+FittingCheckpoint fitting_checkpoint(TrainingState& run, const fs::path& path) {
   SafetensorsFile file = read_checkpoint(path);
   check_settings(run, file.metadata);
-  const std::string layers = file.metadata["layers"];
-  CheckpointParts parts(run, std::move(file));
-  check(
-      layers == checksum(run.model),
-      "expected a checkpoint of this model, got one of a model whose parameters are alike and whose layers have other "
-      "options or connections");
-  return parts;
+  std::string layers = file.metadata["layers"], number = file.metadata[trained_setting];
+  return {CheckpointParts(run, std::move(file)), std::move(layers), std::move(number)};
 }
 
 /// Advice for the message: the path of an older checkpoint that can be used, if there is one in the folder of
@@ -152,8 +151,8 @@ std::string older_one(TrainingState& run, const fs::path& damaged, bool begun) {
   for (const fs::path& path : checkpoints_in(damaged.parent_path())) {
     if (step_of_checkpoint(path) >= step_of_checkpoint(damaged)) continue;
     try {
-      const CheckpointParts parts = fitting_parts(run, path);
-      if (begun) parts.check_begun(run);
+      const FittingCheckpoint older = fitting_checkpoint(run, path);
+      if (begun) older.check_begun(run);
       return fmt::format("; an older one is good: name {} to resume from it", path.string());
     } catch (const Error&) {  // this one cannot be used either
     }
@@ -247,16 +246,31 @@ std::map<std::string, std::string> fingerprint(const TrainingState& run) {
   return alike;
 }
 
+void FittingCheckpoint::check_begun(const TrainingState& run) const {
+  parts.check_callbacks(run);
+  const std::string now = trained_parameters(run);
+  check(trained_parameters_then == now,
+        "expected a checkpoint with the settings of this run, got one with {} {} (now {})", trained_setting,
+        trained_parameters_then, now);
+  check(
+      layers == checksum(run.model),
+      "expected a checkpoint of this model, got one of a model whose parameters are alike and whose layers have other "
+      "options or connections");
+}
+
 Resumption::Resumption(TrainingState& run, const fs::path& from)
     : run_(run), path_(run.shards.gather(run.writes() ? newest(from).string() : "").front()) {
   check_agreed(run.options.distributed,
-               [this] { with_advice([this] { parts_.emplace(fitting_parts(run_, path_)); }); });
+               [this] { with_advice([this] { checkpoint_.emplace(fitting_checkpoint(run_, path_)); }); });
   rollback_.emplace(run);
   begun_ = true;
 }
 
 void Resumption::restore() {
-  with_advice([this] { parts_->restore(run_); });
+  with_advice([this] {
+    checkpoint_->check_begun(run_);
+    checkpoint_->parts.restore(run_);
+  });
   rollback_->keep();
 }
 

@@ -41,6 +41,15 @@ void save_checkpoint(const TrainingState& run, const std::filesystem::path& path
 /// in the run, and checksums of the weights and of the state of the optimizer.
 std::map<std::string, std::string> fingerprint(const TrainingState& run);
 
+/// A checkpoint with the settings of a run.
+struct FittingCheckpoint {
+  CheckpointParts parts;
+  std::string layers, trained_parameters_then;  // checksum and number when it was saved
+  /// Error unless the run has the same callbacks, layers and number of trained parameters. Callbacks may freeze layers
+  /// when it begins.
+  void check_begun(const TrainingState& run) const;
+};
+
 /// Restores a run from a checkpoint: a file, or the newest one in a folder. The callbacks' train_begin() belongs
 /// between the constructor and restore(). Unless restore() has returned, the destructor makes the model, the optimizer
 /// and the state() of the callbacks what they were before the constructor.
@@ -50,8 +59,7 @@ class Resumption {
   /// of other settings. The message names the file, the reason, and an older checkpoint of the same folder that can be
   /// used.
   Resumption(TrainingState& run, const std::filesystem::path& from);
-  /// Error when the checkpoint is of other callbacks or another number of trained parameters, or a callback rejects its
-  /// state.
+  /// Error when the checkpoint is of other callbacks, layers or frozen parameters, or a callback rejects its state.
   void restore();
 
  private:
@@ -59,7 +67,7 @@ class Resumption {
 
   TrainingState& run_;
   std::filesystem::path path_;
-  std::optional<CheckpointParts> parts_;
+  std::optional<FittingCheckpoint> checkpoint_;
   std::optional<Rollback> rollback_;
   bool begun_ = false;  // whether the callbacks may have begun
 };

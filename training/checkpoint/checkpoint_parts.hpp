@@ -14,8 +14,6 @@ namespace xtape {
 std::vector<NamedTensor> tensors_of(const TrainingState& run);
 /// The position of a run: finished epochs, batches and samples, and iterations of the optimizer.
 std::map<std::string, std::string> position_of(const TrainingState& run);
-/// The number of parameters that the run trains.
-std::string trained_parameters(const TrainingState& run);
 /// A number of at least 0 in the metadata. Error when there is none.
 std::int64_t integer_of(const std::map<std::string, std::string>& metadata, const std::string& key);
 
@@ -47,9 +45,8 @@ class CheckpointParts {
   /// Error unless the file has exactly the tensors that the run needs, with their shapes and types. The states of the
   /// callbacks are not compared.
   CheckpointParts(const TrainingState& run, SafetensorsFile file);
-  /// Error unless the run has the callbacks and trains as many parameters as the one that was saved. Callbacks may
-  /// change both when the run begins.
-  void check_begun(const TrainingState& run) const;
+  /// Error unless the callbacks of the run are those of the one that was saved.
+  void check_callbacks(const TrainingState& run) const;
   /// Restores the run completely or not at all: if an exception is thrown, for example by a callback that rejects its
   /// state, the run, its model, its optimizer and the states of its callbacks are unchanged.
   void restore(TrainingState& run);
@@ -67,7 +64,6 @@ class CheckpointParts {
   RunningFigures running_;
   std::int64_t batch_ = 0, iterations_ = 0;
   double learning_rate_ = 0, seconds_ = 0;
-  std::string trained_;  // the number of parameters
 };
 
 }  // namespace xtape
