@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "framework/tensor/norm.hpp"
 #include "optim/layerwise.hpp"
 
 namespace xtape {
@@ -29,7 +30,7 @@ void LARS::update(Tensor& value, const Tensor& gradient, std::span<Tensor> slots
     update_elements<T>(value, gradient, step, [=](std::int64_t i, const T&, T slope) { g[i] = slope; });
     double ratio = 1;
     if (adapt_vectors_ || value.rank() > 1) {
-      const double of_value = norm_of(value), divisor = norm_of(clipped) + step.decay * of_value;
+      const double of_value = norm_of({value}), divisor = norm_of({clipped}) + step.decay * of_value;
       if (of_value > 0 && divisor > 0) ratio = trust_coefficient_ * of_value / divisor;
     }
     const auto rate = static_cast<T>(step.rate * ratio), decay = static_cast<T>(step.decay);

@@ -5,9 +5,6 @@
 
 namespace xtape {
 
-/// The square root of the sum of squares, in float64, in pieces that do not depend on the number of threads.
-double norm_of(const Tensor& x);
-
 /// |value| / |direction|; 1 where one of them is 0.
 double norm_ratio(const Tensor& value, const Tensor& direction);
 

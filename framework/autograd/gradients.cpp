@@ -5,29 +5,10 @@
 
 #include "framework/kernels/threads/parallel.hpp"
 #include "framework/tensor/elementwise.hpp"
+#include "framework/tensor/norm.hpp"
 
 namespace xtape {
 namespace {
-
-/// The sum of the squares of x / unit, where unit is a power of 2, accumulated in double. The division into pieces does
-/// not depend on the number of threads.
-double sum_of_squares(const Tensor& x, double unit) {
-  std::vector<double> partial(static_cast<std::size_t>((x.size() + elementwise_grain - 1) / elementwise_grain));
-  with_floating("sum_of_squares", x.dtype(), [&](auto zero) {
-    const auto* p = x.data<decltype(zero)>();
-    kernels::parallel_for(x.size(), elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
-      double sum = 0;
-      for (std::int64_t i = begin; i < end; ++i) {
-        const double value = static_cast<double>(p[i]) * (1 / unit);
-        sum += value * value;
-      }
-      partial[static_cast<std::size_t>(begin / elementwise_grain)] = sum;
-    });
-  });
-  double total = 0;
-  for (const double sum : partial) total += sum;
-  return total;
-}
 
 void check_fits(const Parameter& parameter, const Tensor& gradient) {
   check(gradient.defined() && gradient.shape() == parameter.shape() && gradient.dtype() == parameter.dtype(),
@@ -97,15 +78,9 @@ Gradients& Gradients::operator*=(double factor) {
 }
 
 double Gradients::norm() const {
-  const auto by = [this](double unit) {
-    double total = 0;
-    for (const auto& [parameter, gradient] : entries_) total += sum_of_squares(gradient, unit);
-    return unit * std::sqrt(total);
-  };
-  double found = by(1);
-  if (!std::isfinite(found)) found = by(0x1p600);  // the squares may have overflowed
-  if (found < 0x1p-450) found = by(0x1p-600);      // or underflowed
-  return found;
+  std::vector<Tensor> all;
+  for (const auto& [parameter, gradient] : entries_) all.push_back(gradient);
+  return norm_of(all);
 }
 
 double Gradients::finite_norm(std::string_view caller) const {
