@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <spawn.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,7 +14,11 @@
 #include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <string>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <utility>
+#include <vector>
 
 #include "models/graph/terminal.hpp"
 
@@ -41,20 +44,48 @@ std::string output_of(const char* command) {
 
 constexpr const char* columns_variable = "XTAPE_TERMINAL_COLUMNS";  // from start_ranks to its ranks
 
-// A signal handler has nothing but what is static.
-std::atomic<pid_t> mpirun = 0;
-std::atomic<int> signals = 0;
+std::atomic<bool> asked = false;  // a signal handler has nothing but what is static
 
-extern "C" void pass_on(int) {
-  if (mpirun > 0) kill(mpirun, signals++ == 0 ? SIGUSR1 : SIGTERM);
+/// A signal that is repeated asks for nothing more.
+extern "C" void ask_to_end(int signal) {
+  if (!asked.exchange(true)) raise(signal == SIGUSR2 ? SIGINT : SIGTERM);
 }
-extern "C" void ask_to_end(int) { raise(SIGTERM); }
 
-void handle(int signal, void (*handler)(int)) {
-  struct sigaction action {};
-  action.sa_handler = handler;
-  action.sa_flags = SA_RESTART;
-  sigaction(signal, &action, nullptr);
+/// Starts mpirun in a process group of its own: in that of this process, Ctrl-C would reach it, and it would kill the
+/// ranks within a second. It gets SIGUSR1 when this process is killed, so that the ranks do not go on alone.
+pid_t start_mpirun(std::vector<std::string> words, const sigset_t& mask) {
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  const pid_t parent = getpid(), process = fork();
+  check(process >= 0, "--ranks: expected to start mpirun, got: {}", std::strerror(errno));
+  if (process > 0) return process;
+  setpgid(0, 0);
+  const int nothing = open("/dev/null", O_RDONLY);
+  dup2(nothing, STDIN_FILENO);
+  if (nothing > STDIN_FILENO) close(nothing);
+  prctl(PR_SET_PDEATHSIG, SIGUSR1);
+  if (getppid() != parent) _exit(1);
+  sigprocmask(SIG_SETMASK, &mask, nullptr);
+  execvp(pointers[0], pointers.data());
+  _exit(127);
+}
+
+/// Waits for mpirun and passes signals on to it: the first one as SIGUSR1, or Ctrl-C as SIGUSR2 if it is Open MPI's,
+/// which passes on both. It is repeated, because mpirun loses what comes before it has started the ranks. The second
+/// one becomes SIGTERM, at which mpirun kills the ranks. Returns its status, and the first signal or 0.
+std::pair<int, int> wait_for(pid_t process, const sigset_t& signals, bool open_mpi) {
+  int first = 0, requests = 0, status = 0;
+  while (waitpid(process, &status, WNOHANG) == 0) {
+    const timespec pause{.tv_sec = 0, .tv_nsec = 200'000'000};
+    const int signal = sigtimedwait(&signals, nullptr, &pause);
+    if (signal > 0 && signal != SIGCHLD) {
+      if (++requests == 1) first = signal;
+      if (requests > 1) kill(process, SIGTERM);
+    }
+    if (requests == 1) kill(process, first == SIGINT && open_mpi ? SIGUSR2 : SIGUSR1);
+  }
+  return {status, first};
 }
 
 /// The number of threads for this rank: processes of one machine that may run on the same processors share them.
@@ -90,56 +121,50 @@ int start_ranks(int ranks, char** argv) {
   check(!version.empty(),
         "--ranks: expected mpirun, got none; install Open MPI (Debian: openmpi-bin) or MPICH (Debian: mpich)");
   std::vector<std::string> words{"mpirun", "-n", std::to_string(ranks)};
-  if (version.find("Open MPI") != std::string::npos) {
+  const bool open_mpi = version.find("Open MPI") != std::string::npos;
+  if (open_mpi) {
     // More ranks than processors are allowed, threads are not bound to one processor, and no help for programmers.
     words.insert(words.end(), {"--oversubscribe", "--bind-to", "none", "--quiet"});
     if (geteuid() == 0) words.emplace_back("--allow-run-as-root");
   }
   words.push_back(std::filesystem::read_symlink("/proc/self/exe").string());
   for (char** argument = argv + 1; *argument; ++argument) words.emplace_back(*argument);
-  std::vector<char*> pointers;
-  for (std::string& word : words) pointers.push_back(word.data());
-  pointers.push_back(nullptr);
 
   setenv(columns_variable, std::to_string(terminal_columns()).c_str(), 1);
-  // Signals wait until the process that they are passed on to is known.
-  sigset_t passed_on, mask;
-  sigemptyset(&passed_on);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&passed_on, signal);
-  sigprocmask(SIG_BLOCK, &passed_on, &mask);
-  handle(SIGINT, pass_on);
-  handle(SIGTERM, pass_on);
-  struct sigaction hangup {};
-  sigaction(SIGHUP, nullptr, &hangup);
-  if (hangup.sa_handler != SIG_IGN) handle(SIGHUP, pass_on);  // nohup ignores it
-  // In a separate process group, Ctrl-C does not reach mpirun, which would kill the ranks within a second.
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-  posix_spawnattr_setsigmask(&attributes, &mask);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  pid_t process = 0;
-  const int error = posix_spawnp(&process, "mpirun", &actions, &attributes, pointers.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  mpirun = process;
-  sigprocmask(SIG_SETMASK, &mask, nullptr);
-  check(error == 0, "--ranks: expected to start mpirun, got: {}", std::strerror(error));
-  int status = 0;
-  while (waitpid(process, &status, 0) < 0 && errno == EINTR) {
+  sigset_t signals, mask;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGCHLD);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
+    struct sigaction action {};
+    sigaction(signal, nullptr, &action);
+    if (action.sa_handler != SIG_IGN) sigaddset(&signals, signal);  // nohup ignores SIGHUP
   }
-  if (WIFSIGNALED(status)) return 128 + WTERMSIG(status);
-  // MPICH's mpirun has been seen to end with 0 when ranks that it passed a signal on to did not.
-  return WEXITSTATUS(status) == 0 && signals > 0 ? 128 + SIGTERM : WEXITSTATUS(status);
+  std::signal(SIGCHLD, SIG_DFL);  // if it were ignored, the status would be lost
+  sigprocmask(SIG_BLOCK, &signals, &mask);
+  const auto [status, signal] = wait_for(start_mpirun(words, mask), signals, open_mpi);
+  sigprocmask(SIG_SETMASK, &mask, nullptr);
+  const int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  // After a signal only an error of a rank matters more. Otherwise the status of mpirun says how the ranks were ended,
+  // and that of MPICH has been seen to be 0.
+  if (signal != 0) return code == 2 ? 2 : 128 + (signal == SIGINT ? SIGINT : SIGTERM);
+  check(code != 127, "--ranks: expected to start mpirun, got none");
+  // Open MPI's own report is for those who write programs with MPI. What SIGINT and SIGTERM end, the ranks print.
+  if (code > 128 && code != 128 + SIGINT && code != 128 + SIGTERM) {
+    std::cerr << fmt::format("--ranks: {} was ended by signal {} ({}){}\n", WIFSIGNALED(status) ? "mpirun" : "a rank",
+                             code - 128, strsignal(code - 128),
+                             code == 128 + SIGKILL ? ", as when the memory of the machine is used up" : "");
+  }
+  return code;
 }
 
 int run_on_ranks(const std::function<int(const std::shared_ptr<Communicator>&)>& body,
                  const CommunicatorOptions& options) {
   const int launched = launched_ranks();
   if (launched == 0) return body(nullptr);
-  handle(SIGUSR1, ask_to_end);
+  struct sigaction action {};
+  action.sa_handler = ask_to_end;
+  action.sa_flags = SA_RESTART;
+  for (const int signal : {SIGUSR1, SIGUSR2}) sigaction(signal, &action, nullptr);
   const std::shared_ptr<Communicator> ranks = mpi_communicator(options);
   check(ranks->size() == launched,
         "expected {} processes, as the environment says, got {} from MPI; start them with the mpirun of the MPI that "

@@ -12,15 +12,17 @@ namespace xtape {
 int launched_ranks();
 
 /// Starts the program again, with the same arguments, as `ranks` processes of this machine by mpirun, and returns its
-/// exit status. SIGINT (Ctrl-C), SIGTERM and SIGHUP (a closed terminal) reach all processes as SIGTERM, so that they
-/// can save and end; a second one ends them at once. The standard input is not read. Error if mpirun is not
-/// installed.
+/// exit status. SIGINT (Ctrl-C), SIGTERM, SIGHUP (a closed terminal) and SIGUSR1 reach all processes as SIGINT or
+/// SIGTERM, so that they can save and end, also when this process is killed; a second one ends them at once. After a
+/// signal the exit status is 130 or 143, or 2 when a process failed. Signals that are ignored are not passed on. A
+/// process that is killed is reported. The standard input is not read. Error if mpirun is not installed.
 int start_ranks(int ranks, char** argv);
 
 /// Calls body with the communicator of this process, null if it was started alone, and returns what body returns. The
 /// first rank alone prints. Each rank uses its share of the processors of its machine, unless XTAPE_NUM_THREADS is set.
-/// If a rank throws, all end with its message. SIGUSR1, which mpirun passes on to all ranks, has the effect of SIGTERM,
-/// which it does not pass on. Error if MPI does not see the processes that were started.
+/// If a rank throws, all end with its message. mpirun does not pass on SIGTERM and SIGINT. Therefore SIGUSR1, which it
+/// passes on, has the effect of SIGTERM, and SIGUSR2, which that of Open MPI passes on, that of SIGINT. Error if MPI
+/// does not see the processes that were started.
 int run_on_ranks(const std::function<int(const std::shared_ptr<Communicator>&)>& body,
                  const CommunicatorOptions& options = {});
 
