@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "framework/io/image.hpp"
+#include "framework/ops/manipulation.hpp"
 #include "layers/layers.hpp"
 #include "models/graph/plot.hpp"
 #include "tests/support/support.hpp"
@@ -164,7 +165,7 @@ TEST_CASE("a report of 20,000 classes is small and shows the most frequent confu
   Tensor outputs = Tensor::zeros({n, classes});
   for (std::int64_t i = 0; i < n; ++i) {  // 30 samples of class 7 are predicted as 19,999, the others are correct
     labels.push_back(i < 30 ? 7 : i);
-    outputs.mutable_data<float>()[i * classes + (i < 30 ? classes - 1 : i)] = 1;
+    outputs.mutable_data<float>()[i * classes + (i < 30 ? classes - 1 : i)] = 2;
   }
   ReportInput input;
   input.data = Dataset(Tensor::zeros({n, 4, 4, 1}), Tensor::labels(labels), classes);
@@ -174,8 +175,8 @@ TEST_CASE("a report of 20,000 classes is small and shows the most frequent confu
   CHECK(count(page, "<table class='matrix") == 0);
   CHECK_THAT(page, Contains("<tr><th>7</th><td class='name'>19999</td><td>30</td><td>100.0%</td></tr>"));
   CHECK_THAT(page, Contains("<tr><th>39</th><td>1</td><td>100.0%</td><td>100.0%</td></tr>"));
-  // softmax of one 1 among 19,999 zeros
-  CHECK_THAT(page, Contains(fmt::format("predicted as <b>19999</b> <span>({:.1f}%)", 100 * M_E / (M_E + 19'999))));
+  const double shown = 100 * std::exp(2) / (std::exp(2) + 19'999);  // softmax of one 2 among 19,999 zeros
+  CHECK_THAT(page, Contains(fmt::format("predicted as <b>19999</b> <span>({:.1f}%)", shown)));
 }
 
 TEST_CASE("a report is well-formed XML for any names") {
@@ -272,6 +273,31 @@ TEST_CASE("a report may lack validation, classes and epochs, and have values tha
   CHECK_THAT(page_of(large), Contains("<img width='101' height='152'"));
 }
 
+TEST_CASE("samples without a label are left out of matrix, classes and mistakes") {
+  const std::vector<std::int64_t> labels{2, 0, 1, 2, 2, 1}, labelled{1, 2, 5};
+  RandomStream random(1);
+  const Tensor images = random.uniform({6, 4, 5, 1}), outputs = random.normal({6, 3});
+  std::vector<Tensor> rows;
+  for (const std::int64_t i : labelled) rows.push_back(outputs.rows(i, i + 1));
+  const auto page = [&](std::int64_t ignored) {
+    std::vector<std::int64_t> given = labels;
+    std::ranges::replace(given, 2, ignored);
+    return page_of(
+        {.data = Dataset({images}, {{.values = Tensor::labels(given), .classes = 3, .ignored_label = ignored}}),
+         .outputs = outputs});
+  };
+  const std::string expected =
+      page_of({.data = Dataset(Dataset(images, Tensor::labels({0, 0, 1, 0, 0, 1}), 3).subset(labelled)),
+               .outputs = concatenate({rows.begin(), rows.end()}, 0).value()});
+  CHECK_THAT(expected, Contains("Confusion matrix"));
+  for (const std::int64_t ignored : {-1, 2, 3, 1'000'000}) {
+    INFO(ignored);
+    CHECK(page(ignored) == expected);
+  }
+  const Target none{.values = Tensor::labels({-1, -1, -1, -1, -1, -1}), .classes = 3, .ignored_label = -1};
+  CHECK(page_of({.data = Dataset({images}, {none}), .outputs = outputs}).find("Confusion") == std::string::npos);
+}
+
 TEST_CASE("mistakes with infinite outputs have the probabilities of the limit, or none") {
   ReportInput input;
   const double infinity = std::numeric_limits<double>::infinity();
@@ -288,7 +314,24 @@ TEST_CASE("mistakes with infinite outputs have the probabilities of the limit, o
   CHECK_THAT(page, Contains("is <b>c</b> <span>(–)</span><br/>predicted as <b>a</b> <span>(–)"));
   CHECK_THAT(page, Contains("is <b>a</b> <span>(–)</span><br/>predicted as <b>no class (NaN)</b> <span>(–)"));
   CHECK_THAT(page, Contains("is <b>b</b> <span>(26.9%)</span><br/>predicted as <b>a</b> <span>(73.1%)"));
-  CHECK_THAT(page, Contains("NaN outputs for 1 samples, which are predicted as no class."));
+  CHECK_THAT(page, Contains("NaN outputs for 1 sample, predicted as no class."));
+}
+
+TEST_CASE("mistakes of a network that ends in a softmax have its outputs as probabilities") {
+  ReportInput input;
+  input.data = Dataset(Tensor::zeros({3, 2, 2, 1}), Tensor::labels({1, 1, 0}), 2);
+  input.outputs = Tensor::of({3, 2}, {0.99, 0.01, 0.7, 0.3, std::nan(""), 1});
+  input.class_names = {"a", "b"};
+  std::string page = page_of(input);
+  const std::size_t worst = page.find("is <b>b</b> <span>(1.0%)</span><br/>predicted as <b>a</b> <span>(99.0%)");
+  CHECK(worst != std::string::npos);
+  CHECK(page.find("is <b>b</b> <span>(30.0%)</span><br/>predicted as <b>a</b> <span>(70.0%)", worst) !=
+        std::string::npos);
+  for (const auto& [first, second] : {std::pair(0.99, 0.02), {1.5, -0.5}}) {  // one row is no distribution
+    input.outputs = Tensor::of({3, 2}, {0.99, 0.01, 0.7, 0.3, first, second});
+    page = page_of(input);
+    CHECK_THAT(page, Contains("is <b>b</b> <span>(27.3%)</span><br/>predicted as <b>a</b> <span>(72.7%)"));
+  }
 }
 
 TEST_CASE("a report rejects invalid arguments") {
@@ -300,6 +343,10 @@ TEST_CASE("a report rejects invalid arguments") {
   input.outputs = Tensor::zeros({11, 3});
   CHECK(error_of([&] { save_report(folder / "x.html", input); }) ==
         "save_report: expected floating outputs (12, 3) for the data, got float32 (11, 3)");
+  input.data = Dataset(Tensor::zeros({11, 2}), Tensor::zeros({11, 3}));
+  CHECK(error_of([&] { save_report(folder / "x.html", input); }) ==
+        "save_report: expected data with classes for the outputs, got data without; leave the outputs out");
+  input.data = example().data;
   input.outputs = Tensor::zeros({12, 2});
   CHECK(error_of([&] { save_report(folder / "x.html", input); }) ==
         "save_report: expected floating outputs (12, 3) for the data, got float32 (12, 2)");

@@ -6,8 +6,10 @@
 #include <ctime>
 #include <fstream>
 
+#include "framework/amount.hpp"
 #include "framework/io/atomic_file.hpp"
 #include "framework/kernels/threads/parallel.hpp"
+#include "framework/ops/manipulation.hpp"
 #include "framework/version.hpp"
 #include "training/callbacks/progress.hpp"
 #include "training/report/html.hpp"
@@ -105,7 +107,7 @@ std::string facts_html(const ReportInput& input) {
   std::string text = "<div class='facts'>";
   double seconds = 0;
   for (const EpochResult& epoch : input.history.epochs()) seconds += epoch.figures.find("seconds").value_or(0);
-  const std::string on = input.data ? fmt::format(" on {} samples", input.data->size()) : " of the test";
+  const std::string on = input.data ? " on " + amount(input.data->size(), "sample") : " of the test";
   for (const auto& [name, value] : input.evaluation) {
     if (is_share(name)) text += fact(fmt::format("{:.2f}%", 100 * value), escaped(name) + on);
   }
@@ -199,6 +201,21 @@ std::string settings_html(const ReportInput& input) {
   return text + "</table></div>\n";
 }
 
+/// The samples that have a label; nothing if there are none.
+std::optional<Judged> with_labels(Judged judged) {
+  const std::optional<std::int64_t> ignored = judged.data.targets().front().ignored_label;
+  if (!ignored || is_floating(judged.data.target().dtype())) return judged;
+  std::vector<std::int64_t> labelled;
+  const std::vector<std::int64_t> labels = judged.data.target().to_vector<std::int64_t>();
+  for (std::int64_t i = 0; i < std::ssize(labels); ++i) {
+    if (labels[static_cast<std::size_t>(i)] != *ignored) labelled.push_back(i);
+  }
+  if (labelled.empty()) return std::nullopt;
+  judged.data = judged.data.subset(labelled);
+  judged.outputs = take(judged.outputs, Tensor::labels(labelled), 0).value();
+  return judged;
+}
+
 /// The samples of the test with outputs and class names; nothing if the report has none. Error when they are not
 /// consistent.
 std::optional<Judged> judged_of(const ReportInput& input) {
@@ -207,8 +224,10 @@ std::optional<Judged> judged_of(const ReportInput& input) {
         "save_report: expected data of one target for the outputs, got {}; leave the outputs out for others",
         input.data->targets().size());
   const std::int64_t classes = input.data->classes();
-  check(classes > 0 && input.outputs.rank() == 2 && input.outputs.dim(0) == input.data->size() &&
-            input.outputs.dim(1) >= classes && is_floating(input.outputs.dtype()),
+  check(classes > 0,
+        "save_report: expected data with classes for the outputs, got data without; leave the outputs out");
+  check(input.outputs.rank() == 2 && input.outputs.dim(0) == input.data->size() && input.outputs.dim(1) >= classes &&
+            is_floating(input.outputs.dtype()),
         "save_report: expected floating outputs ({}, {}) for the data, got {} {}", input.data->size(), classes,
         input.outputs.dtype(), input.outputs.shape());
   Judged judged{*input.data, input.outputs, input.class_names};
@@ -217,7 +236,7 @@ std::optional<Judged> judged_of(const ReportInput& input) {
   }
   check(std::ssize(judged.names) == input.outputs.dim(1), "save_report: expected names of {} classes, got {}",
         input.outputs.dim(1), judged.names.size());
-  return judged;
+  return with_labels(std::move(judged));
 }
 
 }  // namespace
@@ -231,9 +250,11 @@ void save_report(const std::filesystem::path& path, const ReportInput& input) {
       input.running_until ? "<meta http-equiv='refresh' content='5'/>\n" : "", escaped(input.title), style,
       escaped(input.title), escaped(input.model));
   page += facts_html(input) + curves_html(input);
-  if (judged) page += classes_html(*judged) + mistakes_html(*judged);
+  if (judged) page += classes_html(*judged);  // throws Errors of labels that do not fit
+  if (judged) page += mistakes_html(*judged);
   page += model_html(input) + settings_html(input) + "</body></html>\n";
-  write_atomically(path, [&](std::ostream& out) { out << page; });
+  write_atomically(
+      path, [&](std::ostream& out) { out << page; }, "save_report");
 }
 
 }  // namespace xtape

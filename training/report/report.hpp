@@ -25,7 +25,9 @@ struct ReportInput {
   Figures evaluation = {};
   /// The samples of the test.
   std::optional<Dataset> data = std::nullopt;
-  /// The outputs (n, classes) of the model for these samples, as predict() returns them.
+  /// The outputs (n, classes) of the model for these samples, as predict() returns them: probabilities if every row is
+  /// a distribution, otherwise logits. Samples with the ignored_label of the data are left out of matrix, classes and
+  /// mistakes.
   Tensor outputs = {};
   std::vector<std::string> class_names = {};                       ///< class numbers if it is empty
   std::vector<std::pair<std::string, std::string>> settings = {};  ///< the settings of the run, in this order

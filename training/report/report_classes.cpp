@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <span>
 
+#include "framework/amount.hpp"
 #include "framework/io/resize.hpp"
 #include "framework/ops/activations.hpp"
 #include "training/metrics/metrics.hpp"
@@ -94,8 +96,8 @@ std::string table_html(const ConfusionCounts& counts, const std::vector<std::str
   }
   text += "</table></div>\n";
   if (counts.undecided > 0) {
-    text += fmt::format("<p class='note'>NaN outputs for {} samples, which are predicted as no class.</p>\n",
-                        counts.undecided);
+    text += fmt::format("<p class='note'>NaN outputs for {}, predicted as no class.</p>\n",
+                        amount(counts.undecided, "sample"));
   }
   return text;
 }
@@ -105,14 +107,25 @@ struct Mistake {
   double right_probability, taken_probability;  // NaN if an output is NaN or several are infinite
 };
 
+/// Whether all rows without a NaN are distributions: the outputs of a softmax layer, and not logits.
+bool are_probabilities(const Tensor& outputs) {
+  for (std::int64_t i = 0; i < outputs.dim(0); ++i) {
+    const std::vector<double> row = outputs.rows(i, i + 1).to_vector();
+    const double sum = std::accumulate(row.begin(), row.end(), 0.0);
+    if (!std::isnan(sum) && (std::ranges::min(row) < 0 || !(std::abs(sum - 1) <= 1e-3))) return false;
+  }
+  return true;
+}
+
 /// All mistakes, the worst first. Probabilities are computed row by row, so that no copy of all outputs is made.
 std::vector<Mistake> mistakes_of(const Judged& judged) {
   const Tensor rights = classes_of_labels(judged.data.target()), winners = top_classes(judged.outputs);
+  const bool probabilities = are_probabilities(judged.outputs);
   std::vector<Mistake> mistakes;
   for (std::int64_t i = 0; i < judged.outputs.dim(0); ++i) {
     const std::int64_t right = rights.data<std::int64_t>()[i], taken = winners.data<std::int64_t>()[i];
     if (taken == right) continue;
-    const Tensor shares = softmax(judged.outputs.rows(i, i + 1)).value();
+    const Tensor row = judged.outputs.rows(i, i + 1), shares = probabilities ? row : softmax(row).value();
     const auto probability = [&](std::int64_t output) { return output < 0 ? std::nan("") : shares.at({0, output}); };
     mistakes.push_back({i, right, taken, probability(right), probability(taken)});
   }
@@ -151,10 +164,11 @@ std::string mistakes_html(const Judged& judged) {
   if (mistakes.empty() || shape.rank() != 3 || (shape[2] != 1 && shape[2] != 3)) return "";
   const std::size_t shown = std::min(mistakes.size(), most_mistakes);
   std::string text = fmt::format(
-      "<h2>Worst mistakes</h2><p class='note'>{} of {} mistakes on {} samples: those with the least probability for "
+      "<h2>Worst mistakes</h2><p class='note'>{} of {} on {}: those with the least probability for "
       "the "
       "right class.</p><div class='gallery{}'>\n",
-      shown, mistakes.size(), judged.data.size(), std::max(shape[0], shape[1]) < coarse ? " coarse" : "");
+      shown, amount(mistakes.size(), "mistake"), amount(judged.data.size(), "sample"),
+      std::max(shape[0], shape[1]) < coarse ? " coarse" : "");
   for (const Mistake& m : std::span(mistakes).first(shown)) {
     const std::string& right = judged.names[static_cast<std::size_t>(m.right)];
     const std::string taken = m.taken_for < 0 ? "no class (NaN)" : judged.names[static_cast<std::size_t>(m.taken_for)];

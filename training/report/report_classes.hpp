@@ -11,7 +11,7 @@ namespace xtape {
 /// The outputs for samples with known classes, and the names of the classes.
 struct Judged {
   Dataset data;
-  Tensor outputs;  ///< (n, classes), logits
+  Tensor outputs;  ///< (n, classes): probabilities if all rows are distributions, otherwise logits
   std::vector<std::string> names;
 };
 
