@@ -18,10 +18,24 @@ class Error : public std::runtime_error {
   explicit Error(const std::string& message);
 };
 
+/// Thrown when the system has not enough memory. There may be enough later, or for a smaller batch.
+class OutOfMemory : public Error {
+ public:
+  using Error::Error;
+};
+
 /// Throws Error with a message in fmt's format.
 template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
   throw Error(fmt::format(format, std::forward<Args>(args)...));
+}
+
+/// Throws an error of the type of `cause`, Error or OutOfMemory. For handlers that add to a message where it happened.
+template <class... Args>
+[[noreturn]] void fail_as(const Error& cause, fmt::format_string<Args...> format, Args&&... args) {
+  const std::string message = fmt::format(format, std::forward<Args>(args)...);
+  if (dynamic_cast<const OutOfMemory*>(&cause)) throw OutOfMemory(message);
+  throw Error(message);
 }
 
 /// Throws Error with the given message unless `condition` holds; the message is formatted only if it is needed.

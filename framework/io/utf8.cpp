@@ -55,7 +55,7 @@ void check_class_names(const std::vector<std::string>& names) {
       check_name(names[i]);
       check(seen.insert(names[i]).second, "expected different names, got \"{:.60}\" twice", names[i]);
     } catch (const Error& error) {
-      fail("class_names[{}]: {}", i, error.what());
+      fail_as(error, "class_names[{}]: {}", i, error.what());
     }
   }
 }

@@ -21,7 +21,7 @@ auto with_place(std::string_view function, const std::string& place, Work&& work
   try {
     return work();
   } catch (const Error& error) {
-    fail("{}: {}: {}", function, place, error.what());
+    fail_as(error, "{}: {}: {}", function, place, error.what());
   }
 }
 

@@ -44,8 +44,8 @@ Tensor Tensor::empty(const Shape& shape, DType dtype) {
     try {
       result.storage_ = std::make_shared<Storage>(Buffer<decltype(zero)>(n));
     } catch (const std::bad_alloc&) {
-      fail("Tensor: expected memory for {} of {} ({}), got none from the system", shape, dtype,
-           bytes_text(static_cast<double>(n) * sizeof zero));
+      throw OutOfMemory(fmt::format("Tensor: expected memory for {} of {} ({}), got none from the system", shape, dtype,
+                                    bytes_text(static_cast<double>(n) * sizeof zero)));
     }
   });
   result.data_ = result.storage_->data();

@@ -36,7 +36,7 @@ class Tensor {
   static Tensor full(const Shape& shape, double value, DType dtype = DType::float32);
   /// A tensor of shape () with this value, converted to the type. Error as in full().
   static Tensor scalar(double value, DType dtype = DType::float32);
-  /// An uninitialized tensor, for kernels that write every element. Error if the system has not enough memory.
+  /// An uninitialized tensor, for kernels that write every element. OutOfMemory if the system has not enough memory.
   static Tensor empty(const Shape& shape, DType dtype);
   /// A tensor with the given numbers in row-major order, converted to the type. Error unless there are shape.size()
   /// numbers, and as in full().

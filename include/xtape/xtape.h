@@ -120,9 +120,9 @@ xtape_status xtape_tensor_shape(const xtape_tensor* tensor, const int64_t** shap
 xtape_status xtape_tensor_data(const xtape_tensor* tensor, const void** data, size_t* bytes);
 
 /** Computes the outputs of the model for a batch: one tensor for each input, in the order of the model, all with the
- * same number of samples, at least one. The counts must be those of the model. Writes a new tensor for each output to
- * `outputs`; the caller frees them. If the call fails after the counts were checked, all entries of `outputs` are
- * NULL. */
+ * same number of samples, at least one. The counts must be those of the model, and the arrays must not overlap. Writes
+ * a new tensor for each output to `outputs`; the caller frees them. If the call fails after counts and arrays were
+ * checked, all entries of `outputs` are NULL. */
 xtape_status xtape_model_run(const xtape_model* model, xtape_tensor* const* inputs, size_t input_count,
                              xtape_tensor** outputs, size_t output_count);
 

@@ -39,7 +39,7 @@ std::vector<TensorSpec> LambdaLayer::output_specs(const std::vector<TensorSpec>&
   try {
     y = options_.function.value(Tensor::zeros(Shape(shape).prepended(1), dtype));
   } catch (const Error& error) {
-    throw Error(fmt::format("{}: {}", title(), error.what()));
+    fail_as(error, "{}: {}", title(), error.what());
   }
   check(y.value().defined() && y.rank() > 0 && y.dim(0) == 1,
         "{}: expected a function that keeps the batch axis, got an output {} for a batch of one", title(),

@@ -16,7 +16,7 @@ auto with_title(const Layer& layer, const F& compute) {
     return compute();
   } catch (const Error& error) {
     const std::string text = error.what(), title = layer.title() + ": ";
-    throw Error(text.starts_with(title) ? text : title + text);
+    fail_as(error, "{}{}", text.starts_with(title) ? "" : title, text);
   }
 }
 

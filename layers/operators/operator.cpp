@@ -71,7 +71,7 @@ std::vector<TensorSpec> OperatorLayer::output_specs(const std::vector<TensorSpec
   try {
     return {{rule.shape(options_, shapes).without(0)}};
   } catch (const Error& error) {
-    fail("{}: {}: {}", title(), options_.function.value, error.what());
+    fail_as(error, "{}: {}: {}", title(), options_.function.value, error.what());
   }
 }
 

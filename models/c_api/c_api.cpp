@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fmt/ranges.h>
+#include <functional>
 #include <memory>
 #include <new>
 #include <span>
@@ -9,6 +10,7 @@
 #include <vector>
 #include <xtape/xtape.h>
 
+#include "framework/amount.hpp"
 #include "framework/version.hpp"
 #include "models/files/any_model.hpp"
 #include "models/graph/output_name.hpp"
@@ -85,6 +87,8 @@ xtape_status guarded(xtape_status status_of_error, Body&& body) noexcept {
     return XTAPE_OK;
   } catch (const ArgumentError& error) {
     return failed(XTAPE_INVALID_ARGUMENT, error.what());
+  } catch (const OutOfMemory& error) {
+    return failed(XTAPE_OUT_OF_MEMORY, error.what());
   } catch (const Error& error) {
     return failed(status_of_error, error.what());
   } catch (const std::bad_alloc&) {
@@ -277,8 +281,8 @@ xtape_status xtape_tensor_new(xtape_dtype dtype, const int64_t* shape, size_t ra
       using T = decltype(zero);
       const auto elements = static_cast<std::size_t>(extents.size());
       check_argument(bytes / sizeof(T) == elements && bytes % sizeof(T) == 0,  // a product could overflow
-                     "{}: expected {} elements of {} bytes for {} {}, got {} bytes", function, elements, sizeof(T),
-                     type, extents, bytes);
+                     "{}: expected {} of {} for {} {}, got {}", function, amount(elements, "element"),
+                     amount(sizeof(T), "byte"), type, extents, amount(bytes, "byte"));
       check_argument(data || bytes == 0, "{}: expected data, got NULL", function);
       Tensor copy = Tensor::empty(extents, type);
       if (bytes > 0) std::memcpy(copy.mutable_data<T>(), data, bytes);
@@ -315,8 +319,11 @@ xtape_status xtape_model_run(const xtape_model* model, xtape_tensor* const* inpu
   return guarded(XTAPE_CANNOT_RUN, [&] {
     check_argument(model && inputs && outputs, "{}: expected a model, inputs and outputs, got NULL", function);
     check_argument(input_count == model->inputs.size() && output_count == model->outputs.size(),
-                   "{}: expected {} inputs and {} outputs, got {} and {}", function, model->inputs.size(),
-                   model->outputs.size(), input_count, output_count);
+                   "{}: expected {} and {}, got {} and {}", function, amount(model->inputs.size(), "input"),
+                   amount(model->outputs.size(), "output"), input_count, output_count);
+    const std::less_equal<const void*> before;  // < is not defined for pointers into different arrays
+    check_argument(before(inputs + input_count, outputs) || before(outputs + output_count, inputs),
+                   "{}: expected separate arrays of inputs and outputs, got two that overlap", function);
     std::fill_n(outputs, output_count, nullptr);
     std::vector<std::unique_ptr<xtape_tensor>> results;
     for (const Variable& output : run(*model, {inputs, input_count})) {

@@ -18,7 +18,7 @@ Model clone(const Model& model, const CloneOptions& options) {
   try {
     return graph_from_json(graph_to_json(model), {.custom_layers = options.custom_layers}, value_of);
   } catch (const Error& error) {
-    fail("clone: {}", error.what());
+    fail_as(error, "clone: {}", error.what());
   }
 }
 

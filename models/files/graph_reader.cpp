@@ -13,7 +13,7 @@ auto at_place(const std::string& place, Read&& read) {
   try {
     return read();
   } catch (const Error& error) {
-    throw Error(fmt::format("{}: {}", place, error.what()));
+    fail_as(error, "{}: {}", place, error.what());
   }
 }
 

@@ -17,8 +17,8 @@ void check_storable(const std::string& owner, const std::string& name) {
   try {
     check_name(name);
   } catch (const Error& error) {
-    fail("{}: expected names that files can keep: {}, in \"{}\"; choose another name", owner, error.what(),
-         printable(name));
+    fail_as(error, "{}: expected names that files can keep: {}, in \"{}\"; choose another name", owner, error.what(),
+            printable(name));
   }
 }
 
@@ -253,7 +253,7 @@ std::vector<Variable> Model::Network::compute_step(const FusedStep& step, FusedC
     try {
       computed = {step.rule->compute(call, pass)};
     } catch (const Error& error) {
-      throw Error(fmt::format("{}: {}", call.current->title(), error.what()));
+      fail_as(error, "{}: {}", call.current->title(), error.what());
     }
   } else {
     const Layer& layer = *nodes_[step.node()].layer;

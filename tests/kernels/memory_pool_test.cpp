@@ -124,6 +124,17 @@ TEST_CASE("freed small blocks are merged for a large request") {
   pool_release(large, piece * count / 2);
 }
 
+TEST_CASE("the peak is the largest number of bytes in use") {
+  const std::size_t bytes = pool_usage().peak + 1'000'000, before = pool_usage().in_use;
+  void* block = pool_allocate(bytes);
+  const PoolUsage with = pool_usage();
+  CHECK(with.in_use >= before + bytes);
+  CHECK(with.peak == with.in_use);
+  pool_release(block, bytes);
+  CHECK(pool_usage().in_use == before);
+  CHECK(pool_usage().peak == with.peak);
+}
+
 TEST_CASE("a request that is too large throws and changes nothing") {
   const PoolUsage before = pool_usage();
   CHECK_THROWS_AS(pool_allocate(~std::size_t{0}), std::bad_alloc);

@@ -225,8 +225,9 @@ void* allocate_scratch(std::size_t bytes) {
   try {
     return pool_allocate(bytes);
   } catch (const std::bad_alloc&) {
-    fail("kernels: expected {} bytes of workspace, got no memory from the system; use smaller arrays or batches",
-         bytes);
+    throw OutOfMemory(fmt::format(
+        "kernels: expected {} bytes of workspace, got no memory from the system; use smaller arrays or batches",
+        bytes));
   }
 }
 void pool_release(void* block, std::size_t bytes) noexcept { pool.release(block, bytes); }

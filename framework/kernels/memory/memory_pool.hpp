@@ -18,7 +18,7 @@ void* pool_allocate(std::size_t bytes);
 /// Returns a block to the pool. `bytes` is the size that was requested. Thread-safe; null is ignored.
 void pool_release(void* block, std::size_t bytes) noexcept;
 
-/// The same as pool_allocate for scratch memory, but throws an Error with the size instead of std::bad_alloc.
+/// The same as pool_allocate for scratch memory, but throws OutOfMemory with the size instead of std::bad_alloc.
 void* allocate_scratch(std::size_t bytes);
 
 /// Memory use of the pool, in bytes.
