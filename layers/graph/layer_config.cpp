@@ -5,8 +5,6 @@
 namespace xtape {
 namespace {
 
-constexpr std::int64_t most_in_config = (std::int64_t{1} << 31) - 1;
-
 [[noreturn]] void reject(std::string_view expected, const ConfigValue& given) {
   fail("expected {}, got {}", expected, config_text(given));
 }
@@ -176,7 +174,7 @@ void ConfigReader::read_field(const char* name, bool required, const std::functi
   try {
     read(*given);
   } catch (const Error& error) {
-    fail("{}: {}", name, error.what());
+    fail_as(error, "{}: {}", name, error.what());
   }
 }
 

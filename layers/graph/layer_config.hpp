@@ -19,6 +19,10 @@ namespace xtape {
 
 struct ConfigField;
 
+/// The largest integer in a config, so that arithmetic with values of a file cannot overflow. The smallest is its
+/// negative.
+constexpr std::int64_t most_in_config = (std::int64_t{1} << 31) - 1;
+
 /// The options of a layer by name, in the order of its Options::fields().
 struct LayerConfig {
   std::vector<ConfigField> fields;  ///< names and values

@@ -51,6 +51,16 @@ struct ToJson {
     check(std::isfinite(value), "expected a finite number, got {}", value);
     return value;
   }
+  Json operator()(std::int64_t value) const {
+    check(value >= -most_in_config && value <= most_in_config, "expected an integer of at most {}, got {}",
+          most_in_config, value);
+    return value;
+  }
+  Json operator()(const std::vector<std::int64_t>& list) const {
+    Json all = Json::array();
+    for (const std::int64_t value : list) all.push_back((*this)(value));
+    return all;
+  }
   Json operator()(const LayerConfig& config) const { return config_to_json(config); }
   Json operator()(const auto& value) const { return value; }
 };
@@ -86,7 +96,7 @@ Json config_to_json(const LayerConfig& config) {
     try {
       json[name] = std::visit(ToJson(), value);
     } catch (const Error& error) {
-      fail("{}: {}", name, error.what());
+      fail_as(error, "{}: {}", name, error.what());
     }
   }
   return json;
@@ -99,7 +109,7 @@ LayerConfig config_from_json(const Json& json) {
     try {
       config.fields.push_back({name, value_from_json(value)});
     } catch (const Error& error) {
-      fail("{:.60}: {}", name, error.what());
+      fail_as(error, "{:.60}: {}", name, error.what());
     }
   }
   return config;

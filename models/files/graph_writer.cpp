@@ -1,15 +1,15 @@
 #include <algorithm>
+#include <map>
 #include <set>
+#include <typeinfo>
 
+#include "framework/io/utf8.hpp"
+#include "layers/graph/builtin_layers.hpp"
 #include "models/files/config_json.hpp"
 #include "models/files/graph_json.hpp"
 
 namespace xtape {
 namespace {
-
-using WrittenLayers = std::set<const Layer*>;
-
-Json graph_of(const Model& model, WrittenLayers& written);
 
 /// The paths of the frozen layers inside a layer that is not a model.
 void add_frozen(const Layer& layer, const std::string& path, Json& frozen) {
@@ -31,49 +31,76 @@ Json values_of(const Model& model, const std::vector<NodeOutput>& values) {
   return list;
 }
 
-Json layer_of(const std::shared_ptr<Layer>& layer, WrittenLayers& written) {
-  check(written.insert(layer.get()).second || layer->named_parameters().empty(),
-        "layer {}: expected a layer with parameters in one model alone, got one that is in a model and in another that "
-        "is a layer of it; what they share would be lost",
-        layer->name());
-  const std::optional<Model> inner = Model::from_layer(layer);
-  Json json = {{"class_name", layer->type()}, {"name", layer->name()}};
-  if (inner) {
-    json["config"] = graph_of(*inner, written);
+class GraphWriter {
+ public:
+  Json layer_of(const std::shared_ptr<Layer>& layer) {
+    check(written_.insert(layer.get()).second || layer->named_parameters().empty(),
+          "layer {}: expected a layer with parameters in one model alone, got one that is in a model and in another "
+          "that is a layer of it; what they share would be lost",
+          layer->name());
+    const std::optional<Model> inner = Model::from_layer(layer);
+    Json json = {{"class_name", layer->type()}, {"name", layer->name()}};
+    if (inner) {
+      json["config"] = graph_of(*inner);
+      return json;
+    }
+    json["trainable"] = layer->trainable();
+    if (!layer->sublayers().empty()) {
+      json["frozen"] = Json::array();
+      add_frozen(*layer, "", json["frozen"]);
+    }
+    try {
+      const LayerConfig config = layer->config();
+      json["config"] = config_to_json(config);
+      check_type(*layer, config);
+    } catch (const Error& error) {
+      fail_as(error, "layer {}: {}", layer->name(), error.what());
+    }
     return json;
   }
-  json["trainable"] = layer->trainable();
-  if (!layer->sublayers().empty()) {
-    json["frozen"] = Json::array();
-    add_frozen(*layer, "", json["frozen"]);
-  }
-  try {
-    json["config"] = config_to_json(layer->config());
-  } catch (const Error& error) {
-    fail("layer {}: {}", layer->name(), error.what());
-  }
-  return json;
-}
 
-Json graph_of(const Model& model, WrittenLayers& written) {
-  Json layers = Json::array(), nodes = Json::array();
-  WrittenLayers known;
-  for (const ModelNode& node : model.nodes()) {
-    if (known.insert(node.layer.get()).second) layers.push_back(layer_of(node.layer, written));
-    nodes.push_back({{"layer", node.layer->name()}, {"inputs", values_of(model, node.inputs)}});
+ private:
+  Json graph_of(const Model& model) {
+    Json layers = Json::array(), nodes = Json::array();
+    std::set<const Layer*> known;
+    for (const ModelNode& node : model.nodes()) {
+      if (known.insert(node.layer.get()).second) layers.push_back(layer_of(node.layer));
+      nodes.push_back({{"layer", node.layer->name()}, {"inputs", values_of(model, node.inputs)}});
+    }
+    return {{"layers", layers},
+            {"nodes", nodes},
+            {"inputs", model.input_nodes()},
+            {"outputs", values_of(model, model.output_nodes())}};
   }
-  return {{"layers", layers},
-          {"nodes", nodes},
-          {"inputs", model.input_nodes()},
-          {"outputs", values_of(model, model.output_nodes())}};
-}
+
+  /// Error unless the type stands for the class of the layer: a reader makes a layer of xtape from a type of xtape.
+  void check_type(const Layer& layer, const LayerConfig& config) const {
+    const std::string type = layer.type();
+    const auto builtin = builtin_.find(type);
+    bool own = type.empty() || type == "Model";
+    if (builtin != builtin_.end()) {
+      try {
+        const std::shared_ptr<Layer> made = builtin->second(config);
+        const Layer& same = *made;
+        own = typeid(same) != typeid(layer);
+      } catch (const Error& error) {
+        fail_as(error, "expected options of xtape's {}, because type() names it, got: {}", type, error.what());
+      }
+    }
+    check(!own, "expected a type() that no layer of xtape has, got {}", visible(type));
+  }
+
+  std::set<const Layer*> written_;
+  const std::map<std::string, LayerFactory> builtin_ = builtin_layers();
+};
 
 }  // namespace
 
 std::string graph_to_json(const Model& model) {
   try {
-    WrittenLayers written;
-    return layer_of(model.definition(), written).dump();
+    std::string text = GraphWriter().layer_of(model.definition()).dump();
+    parse_json(text);  // has limits
+    return text;
   } catch (const Json::exception& error) {
     fail("expected names in UTF-8, got: {:.200}", error.what());
   }

@@ -1,6 +1,7 @@
 #include "models/files/model_file.hpp"
 
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "framework/io/safetensors.hpp"
@@ -111,6 +112,27 @@ class Scale final : public Layer {
   Options options_;
 };
 
+/// A custom layer whose type() and options are chosen.
+class Named final : public Layer {
+ public:
+  struct Options {
+    std::string type;
+    std::int64_t units = 1;
+    std::string name = "";
+    static void fields(auto& options, auto field) { field("units", options.units); }
+  };
+  explicit Named(Options options) : Layer(options.name), options_(std::move(options)) {}
+  std::string type() const override { return options_.type; }
+  LayerConfig config() const override { return config_of(options_); }
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override {
+    return {{only_input(inputs)}};
+  }
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass&) const override { return inputs; }
+
+ private:
+  Options options_;
+};
+
 TEST_CASE("a custom layer is made by the factory of its type") {
   const test::TemporaryFolder folder;
   const SymbolicTensor input = Input({2});
@@ -154,6 +176,53 @@ TEST_CASE("models that a file cannot hold are rejected when they are saved") {
   for (const std::string name : {"m.h5", "m.HDF5", "m.weights.h5", "m.keras", "m.pt"}) {
     CHECK_THAT(error_of([&] { save_model(Model(input, Flatten()(input)), folder / name); }),
                Catch::Contains("expected a name that ends in .safetensors, got " + (folder / name).string()));
+  }
+}
+
+TEST_CASE("a model that load_model could not make again is not saved") {
+  const test::TemporaryFolder folder;
+  const auto error = [&](const Model& model) {
+    const std::string text = error_of([&] { save_model(model, folder / "m"); });
+    CHECK_FALSE(std::filesystem::exists(folder / "m"));
+    const std::string place = "save_model: " + (folder / "m").string() + ": ";
+    CHECK(text.substr(0, place.size()) == place);
+    return text.substr(std::min(place.size(), text.size()));
+  };
+  const SymbolicTensor x = Input({2}), open = Input({any, 4});
+  const OperatorLayer::Options to_the_end{.function = std::string("Slice"),
+                                          .axes = {1},
+                                          .numbers = {1, std::numeric_limits<std::int64_t>::max(), 1},
+                                          .name = "slice"};
+  CHECK(error({open, Operator(to_the_end)(open)}) ==
+        "layer slice: numbers: expected an integer of at most 2147483647, got 9223372036854775807");
+  const auto named = [&](const std::string& type, std::int64_t units = 1) {
+    return error({x, LayerHandle<Named>({.type = type, .units = units, .name = "own"})(x)});
+  };
+  const std::int64_t most = 2147483647;
+  CHECK(named("Own", most + 1) == "layer own: units: expected an integer of at most 2147483647, got 2147483648");
+  CHECK(named("Own", -most - 1) == "layer own: units: expected an integer of at most 2147483647, got -2147483648");
+  for (const std::string type : {"Dense", "Model", ""}) {
+    CHECK(named(type) ==
+          "layer own: expected a type() that no layer of xtape has, got " + (type.empty() ? "\"\"" : type));
+  }
+  CHECK(named("Flatten") ==
+        "layer own: expected options of xtape's Flatten, because type() names it, got: expected no options, got "
+        "\"units\"");
+  Model deep(x, Flatten()(x));
+  for (int depth = 0; depth < 60; ++depth) {
+    const SymbolicTensor inner = Input({2});
+    deep = Model(inner, deep(inner));
+  }
+  CHECK(error(deep) == "expected JSON of at most 100 levels, got deeper nesting");
+  for (const std::int64_t units : {most, -most}) {
+    const Model model(x, LayerHandle<Named>({.type = "Own", .units = units})(x));
+    save_model(model, folder / "limit");
+    CHECK_NOTHROW(
+        load_model(folder / "limit",
+                   {.custom_layers = {{"Own", [](const LayerConfig& config) {
+                                         return std::make_shared<Named>(Named::Options{
+                                             .type = "Own", .units = std::get<std::int64_t>(config.fields[0].value)});
+                                       }}}}));
   }
 }
 
