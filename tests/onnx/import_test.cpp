@@ -377,6 +377,11 @@ TEST_CASE("damaged data are an Error before memory is allocated") {
   CHECK(has(error([](auto& bias) { bias.set_dims(0, std::int64_t{1} << 39); }), "values for the shape"));
   CHECK(has(error([](auto& bias) { bias.set_dims(0, std::int64_t{1} << 62); }), "at most 2^40 elements"));
   CHECK(has(error([](auto& bias) { bias.set_dims(0, -1); }), "at most 2^40 elements"));
+  CHECK(has(error([](auto& bias) {  // their product is 0 in 64 bits
+              bias.set_dims(0, std::int64_t{1} << 40);
+              bias.add_dims(std::int64_t{1} << 40);
+            }),
+            "at most 2^40 elements, got (1099511627776, 1099511627776)"));
   CHECK(has(error([](auto& bias) { bias.set_data_type(8); }), "elements that are numbers"));
   std::ofstream(folder / "text.onnx") << "no model";
   CHECK(has(error_of([&] { load_onnx(folder / "text.onnx"); }), "expected an undamaged ONNX model"));

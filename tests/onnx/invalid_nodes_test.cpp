@@ -163,7 +163,7 @@ TEST_CASE("numbers at their limits are read, and the next ones are an Error") {
        {"x", "a"},
        "a",
        {{2, 1, 1, 1}},
-       {{{1, 1, 1}, "node \"tested\" (Tile, opset 17): expected a number for each of 4 axes, got 3"},
+       {{{1, 1, 1}, "node \"tested\" (Tile, opset 17): expected a number for each axis, 4 in all, got 3"},
         {{1, 0, 1, 1}, "node \"tested\" (Tile, opset 17): expected numbers of 1 to 2^30, got (1, 0, 1, 1)"},
         {{1, 1, 1, beyond}, "expected numbers of 1 to 2^30, got (1, 1, 1, 1073741825)"}}},
       {"Tile",
@@ -235,7 +235,7 @@ TEST_CASE("numbers at their limits are read, and the next ones are an Error") {
        {"x", "", "", "a"},
        "a",
        {{2, 4, 4, 5}},
-       {{{4, 4, 5}, "node \"tested\" (Resize, opset 17): expected a scale or a size for each of 4 axes, got 3"}}},
+       {{{4, 4, 5}, "node \"tested\" (Resize, opset 17): expected a scale or a size for each axis, 4 in all, got 3"}}},
   };
   for (const char* type : {"DepthToSpace", "SpaceToDepth"}) {  // 1024 is accepted, but no divisor of the extents
     auto file = file_of_node(type, {"x"});

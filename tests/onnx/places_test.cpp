@@ -63,7 +63,7 @@ TEST_CASE("ScatterND with operands that do not fit is an Error") {
       {{2, 3}, {1, 2}, {1}, {0, 3}, "expected indices in [-3, 3), got 3"},
       {{2, 3}, {1, 1}, {1, 2}, {0}, "expected updates of shape (1, 3), got (1, 2)"},
       {{2, 3}, {1, 1}, {3}, {0}, "expected updates of shape (1, 3), got (3,)"},
-      {{2, 3}, {1, 3}, {1}, {0, 0, 0}, "expected integers as indices of 1 to 2 axes, got int64 (1, 3)"},
+      {{2, 3}, {1, 3}, {1}, {0, 0, 0}, "expected integers as indices of at most 2 axes, got int64 (1, 3)"},
   };
   for (const Row& row : rows) {
     auto file = file_of_node("ScatterND", {"data", "indices", "updates"});
@@ -84,7 +84,7 @@ TEST_CASE("ScatterND with operands that do not fit is an Error") {
   set_text(integers, "reduction", "add");
   CHECK(error_in(integers) == "node \"tested\" (ScatterND, opset 17): reduction: expected none for integers, got add");
   CHECK(error_in(file_of_node("ScatterND", {"numbers", "numbers", "numbers"})) ==
-        "node \"tested\" (ScatterND, opset 17): expected integers as indices of 1 to 1 axes, got float32 (4,)");
+        "node \"tested\" (ScatterND, opset 17): expected integers as indices of at most 1 axis, got float32 (4,)");
 }
 
 TEST_CASE("Gather at the numbers of the samples gives elements of each sample") {

@@ -253,6 +253,13 @@ void add_merges(std::vector<SampleModel>& models) {
                       return Dot({.axes = {1, 1}, .normalize = true})(x);
                     })});
   models.push_back({"dot_vectors", two_inputs(PartialShape{4}, [](const auto& x) { return Dot()(x); })});
+  models.push_back({"dot_images", two_inputs({4, 3, 2}, [](const auto& x) {
+                      return Dot({.axes = {-3, 1}, .normalize = true})(x);
+                    })});
+  for (const PartialShape& shape : {PartialShape{3}, PartialShape{5, 3}}) {
+    const std::vector<Symbol> inputs{Input({4, 3, 2}), Input(shape)};
+    models.push_back({fmt::format("dot_image_{}", shape.rank()), Model(inputs, Dot({.axes = {2, -1}})(inputs))});
+  }
 }
 
 void add_operators(std::vector<SampleModel>& models) {
@@ -320,6 +327,15 @@ void add_operators(std::vector<SampleModel>& models) {
          return Operator({.function = std::string("Add")})({Operator(columns)({pixels, x}), Operator(places)(x)});
        })});
   const Symbol matrix = Input({3, 2}), pair = Input(PartialShape{2});
+  models.push_back(
+      {"dilated_unknown_extents", one_input({any, any, 3}, [](const Symbol& x) {
+         return Conv2D({.filters = 4, .kernel_size = {2, 3}, .padding = Padding::same, .dilation_rate = {3, 2}})(x);
+       })});
+  models.push_back(
+      {"upsampled_unknown_extent", one_input({any, 4}, [](const Symbol& x) { return UpSampling1D({.size = 3})(x); })});
+  models.push_back({"upsampled_volume", one_input({any, 2, any, 2}, [](const Symbol& x) {
+                      return UpSampling3D({.size = {2, 1, 3}})(x);
+                    })});
   models.push_back({"dot_matrix_vector", Model({matrix, pair}, Dot({.axes = {2, 1}})({matrix, pair}))});
   models.push_back({"dot_vector_matrix", Model({pair, matrix}, Dot({.axes = {1, 2}})({pair, matrix}))});
   const Symbol tokens = Input({.shape = PartialShape{5}, .dtype = DType::int64});

@@ -33,11 +33,14 @@ Attributes window_attributes(const PartialShape& sample, AxesSize<axes> window, 
   }
   for (std::size_t i = 0; padding.is_same() && i < size.size(); ++i) {
     const Extent extent = sample[static_cast<int>(i)];
-    if (!extent.known()) {
+    if (!extent.known() && dilation == Extents(size.size(), 1)) {
       attributes.push_back({"auto_pad", std::string("SAME_UPPER")});
       return attributes;
     }
-    amounts[i] = same_padding(extent.value(), size[i], strides[i], dilation[i]);
+    // ONNX Runtime accepts no dilation with auto_pad. With strides of 1 the amounts are the same for every extent.
+    check(extent.known() || strides[i] == 1,
+          "expected known extents for padding same with a dilation_rate and strides above 1, got samples {}", sample);
+    amounts[i] = same_padding(extent.known() ? extent.value() : 1, size[i], strides[i], dilation[i]);
   }
   attributes.push_back({"pads", pads_of(amounts)});
   return attributes;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "layers/layers.hpp"
@@ -55,21 +56,34 @@ ExportValue concatenated(const ExportCall& call) {
   return images ? call.made_images(y) : call.made(y);
 }
 
-/// Products of vectors, as stacks of matrices (n, rows, k) and (n, k, columns).
+/// Products of vectors, as stacks of matrices (n, rows, k) and (n, k, columns), or with more axes by Einsum.
 ExportValue dot(const ExportCall& call) {
   const auto& o = call.options<DotLayer>();
   ExportGraph& g = call.graph;
-  const auto stacked = [&](std::size_t i, bool k_last) {
-    const ExportValue& value = call.inputs[i];
-    const int rank = value.shape.rank() + 1;
-    const std::int64_t axis = o.axes[i] < 0 ? o.axes[i] + rank : o.axes[i];
-    std::string x = g.plain(value);
-    if (o.normalize) {
-      const std::string squares = g.reduce("ReduceSum", g.op("Mul", {x, x}), {axis}, true);
-      x = g.op("Div", {x, g.op("Sqrt", {g.op("Max", {squares, g.number(1e-14)})})});
+  const auto rank_of = [&](std::size_t i) { return call.inputs[i].shape.rank() + 1; };
+  const auto axis_of = [&](std::size_t i) { return o.axes[i] < 0 ? o.axes[i] + rank_of(i) : o.axes[i]; };
+  const auto vectors = [&](std::size_t i) {
+    const std::string x = g.plain(call.inputs[i]);
+    if (!o.normalize) return x;
+    const std::string squares = g.reduce("ReduceSum", g.op("Mul", {x, x}), {axis_of(i)}, true);
+    return g.op("Div", {x, g.op("Sqrt", {g.op("Max", {squares, g.number(1e-14)})})});
+  };
+  if (std::max(rank_of(0), rank_of(1)) > 3) {
+    std::array<std::string, 2> letters{"n", "n"};  // n for the samples, k for the vectors, A, B, ... for the other axes
+    std::string kept = "n";
+    for (const std::size_t i : {0, 1}) {
+      for (int axis = 1; axis < rank_of(i); ++axis) {
+        if (axis != axis_of(i)) kept += static_cast<char>('A' + std::ssize(kept) - 1);
+        letters[i] += axis == axis_of(i) ? 'k' : kept.back();
+      }
     }
-    if (rank == 2) return g.op("Unsqueeze", {x, g.integers({k_last ? 1 : 2})});
-    return (axis == 2) == k_last ? x : g.op("Transpose", {x}, {{"perm", std::vector<std::int64_t>{0, 2, 1}}});
+    const std::string equation = fmt::format("{},{}->{}", letters[0], letters[1], kept);
+    return call.made(g.op("Einsum", {vectors(0), vectors(1)}, {{"equation", equation}}));
+  }
+  const auto stacked = [&](std::size_t i, bool k_last) {
+    const std::string x = vectors(i);
+    if (rank_of(i) == 2) return g.op("Unsqueeze", {x, g.integers({k_last ? 1 : 2})});
+    return (axis_of(i) == 2) == k_last ? x : g.op("Transpose", {x}, {{"perm", std::vector<std::int64_t>{0, 2, 1}}});
   };
   const std::string y = g.op("MatMul", {stacked(0, true), stacked(1, false)});
   if (call.inputs[0].shape.rank() == 1) return call.made(g.op("Squeeze", {y, g.integers({1})}));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "framework/amount.hpp"
 #include "framework/io/utf8.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/comparison.hpp"
@@ -329,7 +330,8 @@ void scatter_nd_row(ImportNode& n) {
         updates.dtype());
   check(
       indices.dtype() == DType::int64 && indices.rank() >= 1 && indices.dim(-1) >= 1 && indices.dim(-1) <= data.rank(),
-      "expected integers as indices of 1 to {} axes, got {} {}", data.rank(), indices.dtype(), indices.shape());
+      "expected integers as indices of at most {}, got {} {}", amount(data.rank(), "axis", "axes"), indices.dtype(),
+      indices.shape());
   const auto of_data = data.shape().begin() + indices.dim(-1);
   Integers wanted(indices.shape().begin(), indices.shape().end() - 1);
   wanted.insert(wanted.end(), of_data, data.shape().end());

@@ -153,7 +153,7 @@ void ImportGraph::read_constants(const xtape_onnx::GraphProto& graph) {
     try {
       set(proto.name(), {.constant = tensor_of(proto, folder_), .parameter = true});
     } catch (const Error& error) {
-      fail("initializer \"{:.100}\": {}", proto.name(), error.what());
+      fail_as(error, "initializer \"{:.100}\": {}", proto.name(), error.what());
     }
   }
 }
@@ -337,7 +337,7 @@ void ImportGraph::read_node(const xtape_onnx::NodeProto& proto) {
   } catch (const Error& error) {
     const std::string title = node_title(proto, opset_) + ": ";
     if (std::string_view(error.what()).starts_with(title)) throw;  // compute() reads the node in a graph of its own
-    fail("{}{}", title, error.what());
+    fail_as(error, "{}{}", title, error.what());
   }
 }
 
@@ -348,7 +348,7 @@ void check_operators(const xtape_onnx::GraphProto& graph, int opset) {
     try {
       check_operator(node);
     } catch (const Error& error) {
-      fail("{}: {}", node_title(node, opset), error.what());
+      fail_as(error, "{}: {}", node_title(node, opset), error.what());
     }
   }
 }

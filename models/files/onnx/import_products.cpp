@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "framework/amount.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/manipulation.hpp"
 #include "models/files/axis_order.hpp"
@@ -37,7 +38,7 @@ void gemm(ImportNode& n) {
   const bool left_transposed = n.integer("transA", 0) != 0;
   check(!left_transposed || n.graph.lead() == 0, "transA: expected 0, got 1, which exchanges the batch axis");
   check(n.is_tensor(0), "expected a left operand that depends on the inputs of the model, got a constant");
-  check(n.rank(0) == 2, "expected a matrix, got {} axes", n.rank(0));
+  check(n.rank(0) == 2, "expected a matrix, got {}", amount(n.rank(0), "axis", "axes"));
   Tensor kernel = n.constant(1);
   check(kernel.rank() == 2 && is_floating(kernel.dtype()), "expected a matrix of weights, got {}", kernel.shape());
   if (transposed) kernel = transpose(Variable(kernel)).value();

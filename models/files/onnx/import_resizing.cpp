@@ -2,6 +2,7 @@
 #include <array>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 #include "framework/io/utf8.hpp"
 #include "models/files/onnx/import_graph.hpp"
@@ -128,26 +129,35 @@ SymbolicTensor resized_axis(ImportNode& n, const SymbolicTensor& x, int axis, co
   return target == merged ? y : n.layer<ReshapeLayer>({.target_shape = target}, {y});
 }
 
+/// Whether a resizing has the scale of its extents.
+bool is_exact(const Resized& axis) {
+  return !axis.from.known() ||
+         std::abs(static_cast<double>(axis.from.value()) * axis.scale - static_cast<double>(axis.to.value())) < 1e-3;
+}
+
+bool is_multiple(const Resized& axis) { return axis.scale >= 1 && axis.scale == std::floor(axis.scale); }
+
+/// Whether a resizing repeats the elements of these axes. The nearest element of a whole multiple is the same for these
+/// conventions.
+bool repeats(const Method& method, std::span<const Resized> axes) {
+  const bool half = method.coordinates == "half_pixel" || method.coordinates == "pytorch_half_pixel";
+  return method.mode == "nearest" && std::ranges::all_of(axes, is_multiple) && std::ranges::all_of(axes, is_exact) &&
+         ((method.coordinates == "asymmetric" && method.rounding == "floor") ||
+          (half && method.rounding.starts_with("round_prefer_")));
+}
+
 /// The layer of xtape that resizes height and width of images by the method; nothing if there is none.
 std::optional<SymbolicTensor> resized_images(ImportNode& n, const SymbolicTensor& x, const Method& method,
                                              const Resized& height, const Resized& width) {
   const std::string &mode = method.mode, &coordinates = method.coordinates, &rounding = method.rounding;
-  const auto whole = [](const Resized& axis) { return axis.scale >= 1 && axis.scale == std::floor(axis.scale); };
-  const auto exact = [](const Resized& axis) {  // the scale is that of the extents
-    return !axis.from.known() ||
-           std::abs(static_cast<double>(axis.from.value()) * axis.scale - static_cast<double>(axis.to.value())) < 1e-3;
-  };
-  const bool factors = whole(height) && whole(width), half = coordinates == "half_pixel";
-  // The nearest pixel of a whole multiple is the same for these conventions.
-  const bool repeats = mode == "nearest" && factors &&
-                       ((coordinates == "asymmetric" && rounding == "floor") ||
-                        ((half || coordinates == "pytorch_half_pixel") && rounding.starts_with("round_prefer_")));
+  const bool half = coordinates == "half_pixel";
   const bool align = coordinates == "align_corners";
   const bool more_than_one = height.to != Extent(1) && width.to != Extent(1);
   const bool linear = mode == "linear" && !method.antialias && !method.exclude_outside &&
                       (align || half || (coordinates == "pytorch_half_pixel" && more_than_one));
   const bool nearest_up = mode == "nearest" && half && rounding == "round_prefer_ceil";
-  if (!(repeats || linear || nearest_up) || !exact(height) || !exact(width)) return std::nullopt;
+  const bool repeated = repeats(method, std::array{height, width});
+  if (!(repeated || linear || nearest_up) || !is_exact(height) || !is_exact(width)) return std::nullopt;
   const Interpolation interpolation = mode == "nearest" ? Interpolation::nearest : Interpolation::bilinear;
   if (height.to.known() && width.to.known()) {
     return n.layer<ResizingLayer>({.height = height.to.value(),
@@ -156,7 +166,7 @@ std::optional<SymbolicTensor> resized_images(ImportNode& n, const SymbolicTensor
                                    .align_corners = align},
                                   {x});
   }
-  if (!factors) return std::nullopt;
+  if (!is_multiple(height) || !is_multiple(width)) return std::nullopt;
   const Extent2D size(static_cast<std::int64_t>(height.scale), static_cast<std::int64_t>(width.scale));
   return n.layer<UpSampling2DLayer>({.size = size, .interpolation = interpolation, .align_corners = align}, {x});
 }
@@ -197,7 +207,7 @@ std::vector<Resized> extents_of(ImportNode& n, const Integers& file_axes, const 
     return axes;
   }
   const auto sizes = early || upsample || !n.has_input(3) ? std::nullopt : n.numbers(3);
-  check(sizes && sizes->size() == old.size(), "expected a scale or a size for each of {} axes, got {}", old.size(),
+  check(sizes && sizes->size() == old.size(), "expected a scale or a size for each axis, {} in all, got {}", old.size(),
         sizes ? sizes->size() : 0);
   const auto ratio = [&](std::size_t i) {
     return static_cast<double>((*sizes)[i].value) / static_cast<double>(std::max<std::int64_t>(old[i].value(), 1));
@@ -263,8 +273,16 @@ void resize(ImportNode& n) {
         "expected a batch that does not change, got other sizes");
   const bool image = lead == 1 && rank >= 3;
   SymbolicTensor x = image ? n.images(0) : n.plain(0);
-  if (image && rank == 4 && !resized[1].changes() && !crops) {
-    if (const auto y = resized_images(n, x, method, resized[2], resized[3])) return n.set(*y, true);
+  if (image && !resized[1].changes() && !crops) {
+    const auto spatial = std::span(resized).subspan(2);
+    const auto factor = [&](std::size_t i) { return static_cast<std::int64_t>(spatial[i].scale); };
+    if (rank == 4) {
+      if (const auto y = resized_images(n, x, method, spatial[0], spatial[1])) return n.set(*y, true);
+    } else if (rank == 3 && repeats(method, spatial)) {
+      return n.set(n.layer<UpSamplingLayer<1>>({.size = factor(0)}, {x}), true);
+    } else if (rank == 5 && repeats(method, spatial)) {
+      return n.set(n.layer<UpSamplingLayer<3>>({.size = {factor(0), factor(1), factor(2)}}, {x}), true);
+    }
   }
   for (int i = lead; i < rank; ++i) {
     const Resized& axis = resized[static_cast<std::size_t>(i)];

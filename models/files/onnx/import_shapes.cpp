@@ -204,7 +204,7 @@ void tile_row(ImportNode& n) {
   check(n.is_tensor(0), "expected a value that depends on the inputs of the model, got a constant");
   Integers times = n.constant_integers(1);
   const int lead = n.graph.lead();
-  check(std::ssize(times) == n.rank(0), "expected a number for each of {} axes, got {}", n.rank(0), times.size());
+  check(std::ssize(times) == n.rank(0), "expected a number for each axis, {} in all, got {}", n.rank(0), times.size());
   check(lead == 0 || times.front() == 1, "expected the batch not to be repeated, got {} times", times.front());
   check(std::ranges::all_of(times, [](std::int64_t i) { return i >= 1 && i <= (1 << 30); }),
         "expected numbers of 1 to 2^30, got ({})", fmt::join(times, ", "));

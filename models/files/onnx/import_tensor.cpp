@@ -29,10 +29,11 @@ float from_bfloat(std::uint16_t bits) { return std::bit_cast<float>(static_cast<
 Shape shape_of(const Proto& proto) {
   std::vector<std::int64_t> extents(proto.dims().begin(), proto.dims().end());
   check(extents.size() <= Shape::max_rank, "expected at most {} axes, got {}", Shape::max_rank, extents.size());
+  constexpr std::int64_t most = std::int64_t{1} << 40;
   std::int64_t size = 1;
   for (const std::int64_t extent : extents) {
-    check(extent >= 0 && extent <= (std::int64_t{1} << 40) && size * extent <= (std::int64_t{1} << 40),
-          "expected a shape of at most 2^40 elements, got ({})", fmt::join(extents, ", "));
+    check(extent >= 0 && extent <= most / size, "expected a shape of at most 2^40 elements, got ({})",
+          fmt::join(extents, ", "));
     size *= std::max<std::int64_t>(extent, 1);
   }
   return Shape(extents);

@@ -95,7 +95,7 @@ class ModelWriter {
       made.name = graph_.settled(made.name, name);
       return {made};
     } catch (const Error& error) {
-      fail("{}: {}", node.layer->title(), error.what());
+      fail_as(error, "{}: {}", node.layer->title(), error.what());
     }
   }
 
