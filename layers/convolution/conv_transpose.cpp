@@ -31,7 +31,7 @@ ConvTransposeLayer<axes>::ConvTransposeLayer(Options options)
   const auto rates = Axes<axes>::extents(options_.dilation_rate);
   const auto positive = [](std::int64_t extent) { return extent >= 1 && extent < std::int64_t{1} << 31; };
   for (const auto& [what, extents] : {std::pair("kernel_size", size), {"strides", strides}, {"dilation_rate", rates}}) {
-    check(std::ranges::all_of(extents, positive), "{}: expected {} of 1 or more, got ({})", title(), what,
+    check(std::ranges::all_of(extents, positive), "{}: expected {} from 1 to 2^31 - 1, got ({})", title(), what,
           fmt::join(extents, ", "));
   }
   if (!options_.output_padding) return;

@@ -70,11 +70,29 @@ PartialShape binary_shape(const Options& /*options*/, const Shapes& x) {
   return x.size() == 1 ? x[0] : broadcast_shape(x[0], x[1]);
 }
 
+/// The slopes are broadcast to the other operand.
+PartialShape prelu_shape(const Options& /*options*/, const Shapes& x) {
+  const PartialShape& slopes = x.back();
+  bool fits = slopes.rank() <= x[0].rank();
+  for (int axis = -1; fits && axis >= -slopes.rank(); --axis) {
+    const Extent own = x[0][axis], given = slopes[axis];
+    fits = given == 1 || !given.known() || !own.known() || given == own;
+  }
+  check(x.size() == 1 || fits, "expected slopes that broadcast to {}, got {}", x[0], slopes);
+  return x[0];
+}
+
 PartialShape product_shape(const Options& options, const Shapes& x) {
   const std::size_t constant = options.constant_shape ? (options.value_first ? 0 : 1) : 2;
   for (std::size_t i = 0; i < 2; ++i) {
     check(x[i].rank() >= (i == constant ? 2 : 3), "expected samples that are matrices, got {} and {}", x[0], x[1]);
   }
+  // an operand with fewer axes would have its samples along another axis
+  const int most = std::max(x[0].rank(), x[1].rank());
+  const bool batches =
+      constant == 2 ? x[0].rank() == x[1].rank()
+                    : x[1 - constant].rank() == most && (x[constant].rank() < most || x[constant][0] == Extent(1));
+  check(batches, "expected matrices whose samples are along the first axis, got {} and {}", x[0], x[1]);
   const Extent inner = x[0][-1], other = x[1][-2];
   check(!inner.known() || !other.known() || inner == other, "expected matrices that fit, got {} and {}", x[0], x[1]);
   const auto leading = [](const PartialShape& shape) { return shape.without(-1).without(-1); };
@@ -110,8 +128,10 @@ struct AxisSlice {
     const std::int64_t low = step > 0 ? 0 : -1, high = step > 0 ? extent : extent - 1;
     const auto clamped = [&](std::int64_t at) { return std::clamp(at < 0 ? at + extent : at, low, high); };
     const std::int64_t first = clamped(start), last = clamped(end);
-    const std::int64_t distance = step > 0 ? last - first : first - last, stride = step > 0 ? step : -step;
-    return {first, last, distance <= 0 ? 0 : (distance + stride - 1) / stride};
+    const std::int64_t distance = step > 0 ? last - first : first - last;
+    if (distance <= 0) return {first, last, 0};
+    // -(x / step) instead of x / -step, because -step overflows for the smallest int64
+    return {first, last, 1 + (step > 0 ? (distance - 1) / step : -((distance - 1) / step))};
   }
 };
 
@@ -346,7 +366,7 @@ const std::map<std::string_view, OperatorRule>& operator_rules() {
       {"Min", {2, true, binary_shape, binary<minimum>}},
       {"Mul", {2, true, binary_shape, binary<multiply>}},
       {"Neg", {1, false, same_shape, unary<negate>}},
-      {"PRelu", {2, true, binary_shape, binary<prelu_of>}},
+      {"PRelu", {2, true, prelu_shape, binary<prelu_of>}},
       {"Pad", {1, false, padded_shape, padded}},
       {"Pow",
        {2, true, binary_shape,

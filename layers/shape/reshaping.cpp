@@ -8,7 +8,7 @@ namespace xtape {
 
 std::vector<Variable> FlattenLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
   const Variable& x = inputs.front();
-  return {reshape(x, {x.dim(0), x.size() / x.dim(0)})};
+  return {reshape(x, {x.dim(0), x.shape().without(0).size()})};
 }
 
 std::vector<TensorSpec> ReshapeLayer::output_specs(const std::vector<TensorSpec>& inputs) const {

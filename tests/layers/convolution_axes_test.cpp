@@ -26,12 +26,12 @@ TEST_CASE("options that no output fits are rejected when a convolution layer is 
   CHECK(error_of([] { Conv2DTranspose({.filters = 0}); }) == "Conv2DTranspose: expected filters >= 1, got 0");
   CHECK(error_of([] {
           Conv2DTranspose({.filters = 1, .kernel_size = {0, 1}});
-        }) == "Conv2DTranspose: expected kernel_size of 1 or more, got (0, 1)");
+        }) == "Conv2DTranspose: expected kernel_size from 1 to 2^31 - 1, got (0, 1)");
   CHECK(error_of([] {
           Conv3DTranspose({.filters = 1, .strides = {1, 2, -1}});
-        }) == "Conv3DTranspose: expected strides of 1 or more, got (1, 2, -1)");
+        }) == "Conv3DTranspose: expected strides from 1 to 2^31 - 1, got (1, 2, -1)");
   CHECK(error_of([] { Conv1DTranspose({.filters = 1, .dilation_rate = 0}); }) ==
-        "Conv1DTranspose: expected dilation_rate of 1 or more, got (0)");
+        "Conv1DTranspose: expected dilation_rate from 1 to 2^31 - 1, got (0)");
   CHECK(error_of([] { Conv1DTranspose({.filters = 1, .padding = Padding1D::causal}); }) ==
         "Conv1DTranspose: expected padding valid or same, got causal; crop the output instead");
   CHECK(error_of([] {

@@ -1,8 +1,10 @@
 // One row for each layer: derivatives with respect to inputs and parameters in training and inference, and the shape of
 // the output compared with the inferred one, for one and several samples.
 
+#include <array>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <regex>
 #include <set>
 
@@ -268,6 +270,7 @@ const std::vector<Row>& rows() {
       {"Softmax", make<Softmax>({.axis = 1}), {{3, 4}}},
       {"Softmax", make<Softmax>({.axis = -2}), {{2, 3, 2}}},
       {"Dropout", make<Dropout>({.rate = 0.3}), {{40}}, drawing},
+      {"Dropout", make<Dropout>({.rate = 0.3, .noise_shape = PartialShape{any, 4, 1}}), {{4, 6}}, drawing},
       {"Softmax", make<Softmax>({}), {{3, 4}}},
   };
   return rows;
@@ -280,6 +283,56 @@ TEST_CASE("every layer's derivatives agree with central differences, in both mod
     INFO(row.type);
     CHECK(check_layer(row.make(), row.samples, row.options));
   }
+}
+
+/// Inputs like those of a row: some extents are others, or an axis is added or removed, and all have a type.
+std::vector<TensorSpec> changed_inputs(const Row& row, std::mt19937& random) {
+  const auto below = [&](int end) { return static_cast<int>(random() % static_cast<unsigned>(end)); };
+  const DType dtype = std::array{DType::float32, DType::float32, DType::int64, DType::uint8}.at(random() % 4);
+  std::vector<TensorSpec> inputs;
+  for (const Shape& sample : row.samples) {
+    std::vector<std::int64_t> extents(sample.begin(), sample.end());
+    for (std::int64_t& extent : extents) extent = below(4) == 0 ? 1 + below(7) : extent;
+    if (below(12) == 0) extents.insert(extents.begin() + below(static_cast<int>(extents.size()) + 1), 1 + below(3));
+    if (below(12) == 0 && !extents.empty()) extents.erase(extents.begin() + below(static_cast<int>(extents.size())));
+    inputs.push_back({Shape(extents), dtype});
+  }
+  return inputs;
+}
+
+TEST_CASE("for all inputs that a layer accepts it computes outputs of the inferred shapes and types") {
+  std::mt19937 random(3);
+  int accepted = 0;
+  for (const Row& row : rows()) {
+    for (int i = 0; i < 60; ++i) {
+      const std::vector<TensorSpec> specs = changed_inputs(row, random);
+      const std::shared_ptr<Layer> layer = row.make();
+      std::vector<TensorSpec> inferred;
+      try {
+        inferred = layer->build(specs);
+      } catch (const Error&) {
+        continue;
+      }
+      ++accepted;
+      InitialStreams taken;
+      layer->initialize(1, 0, taken);
+      std::vector<Variable> inputs;
+      for (const TensorSpec& spec : specs) {
+        inputs.emplace_back(RandomStream(2).uniform(Shape(spec.shape).prepended(2), 0, 2).to(spec.dtype));
+      }
+      INFO(row.type << " of " << to_string(specs));
+      for (const Mode mode : {Mode::inference, Mode::training}) {
+        ForwardPass pass(mode, {.step = 0});
+        const std::vector<Variable> outputs = layer->run(inputs, pass);
+        REQUIRE(outputs.size() == inferred.size());
+        for (std::size_t j = 0; j < outputs.size(); ++j) {
+          CHECK(inferred[j].shape.prepended(2) == outputs[j].shape());
+          CHECK(inferred[j].dtype == outputs[j].dtype());
+        }
+      }
+    }
+  }
+  CHECK(accepted > 2000);
 }
 
 TEST_CASE("every layer is restored from a file with the same options, and computes the same bits") {

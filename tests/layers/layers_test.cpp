@@ -123,13 +123,13 @@ TEST_CASE("invalid options are rejected when the layer is made") {
   }
   CHECK(error_of([] {
           Conv2D({.filters = 1, .kernel_size = 0})(Input({4, 4, 1}));
-        }) == "Conv2D: expected a window size of 1 or more, got (0, 0)");
+        }) == "Conv2D: expected a window size from 1 to 2^30, got (0, 0)");
   CHECK(error_of([] {
           Conv2D({.filters = 1, .strides = 0})(Input({4, 4, 1}));
-        }) == "Conv2D: expected strides of 1 or more, got (0, 0)");
+        }) == "Conv2D: expected strides from 1 to 2^30, got (0, 0)");
   CHECK(error_of([] {
           MaxPooling2D({.strides = Extent2D(1, -1)})(Input({4, 4, 1}));
-        }) == "MaxPooling2D: expected strides of 1 or more, got (1, -1)");
+        }) == "MaxPooling2D: expected strides from 1 to 2^30, got (1, -1)");
 }
 
 TEST_CASE("a layer reads the stored values of its state only, because weights read so would get no gradient") {

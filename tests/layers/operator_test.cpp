@@ -1,4 +1,6 @@
 // The functions of Operator by their names in ONNX: the number of operands, and whether a number can be one of them.
+#include <limits>
+
 #include "layers/layers.hpp"
 #include "layers/operators/operator_rules.hpp"
 #include "tests/support/support.hpp"
@@ -55,6 +57,8 @@ TEST_CASE("options that do not fit the samples of an operator are errors that na
       {{.function = "ReduceSum", .axes = {1}}, {{2, 3}}, ""},
       {{.function = "ReduceSum", .axes = {}}, {{2, 3}}, "Operator: ReduceSum: expected at least one axis, got none"},
       {{.function = "Slice", .axes = {1}, .numbers = {0, 1, 1}}, {{2, 3}}, ""},
+      {{.function = "Slice", .axes = {1}, .numbers = {0, 9, std::numeric_limits<std::int64_t>::max()}}, {{2, 3}}, ""},
+      {{.function = "Slice", .axes = {1}, .numbers = {9, -9, std::numeric_limits<std::int64_t>::min()}}, {{2, 3}}, ""},
       {{.function = "Slice", .axes = {1}, .numbers = {0, 1, 0}},
        {{2, 3}},
        "Operator: Slice: expected a step other than 0, got 0"},
