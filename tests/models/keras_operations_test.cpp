@@ -235,16 +235,16 @@ TEST_CASE("operations that no layer computes are rejected with their name and wh
         "layer \"op\" of class Transpose: operation Transpose: axes: expected a list that begins with 0 for the batch, "
         "got null");
   CHECK(error(keras3("numpy", "Mean", R"({"axis": [1], "keepdims": false})", "[X]"), 3) ==
-        "layer \"op\" of class Mean: operation Mean: axis: expected the 2 axes between the batch and the channels, got "
-        "[1]");
+        "layer \"op\" of class Mean: operation Mean: axis: expected all axes between the batch and the channels, "
+        "[1,2], got [1]");
   CHECK(error(keras3("numpy", "Mean", R"({"axis": null, "keepdims": false})", "[X]"), 3) ==
         "layer \"op\" of class Mean: operation Mean: axis: expected the axes between the batch and the channels, got "
         "null");
   CHECK(error_of([&] {
           model_of(keras3("numpy", "Mean", R"({"axis": 2})", "[X]"), 3, {}, {nullptr, 6, 2});
         }) ==
-        "layer \"op\" of class Mean: operation Mean: axis: expected the 1 axes between the batch and the channels, got "
-        "[2]");
+        "layer \"op\" of class Mean: operation Mean: axis: expected all axes between the batch and the channels, [1], "
+        "got [2]");
   CHECK(error_of([&] {
           model_of(keras3("numpy", "Mean", R"({"axis": 1})", "[X]"), 3, {}, {nullptr, 6});
         }) == "layer \"op\" of class Mean: operation Mean: expected sequences, images or volumes, got 2 axes");
@@ -261,8 +261,8 @@ TEST_CASE("operations that no layer computes are rejected with their name and wh
   CHECK(error(tensorflow("nn.gelu", R"([X, {"approximate": 1}])"), 2) ==
         "layer \"op\" of class TFOpLambda: operation nn.gelu: approximate: expected true or false, got 1");
   CHECK(error(keras3("numpy", "Mean", R"({"axis": [4294967297, 2]})", "[X]"), 3) ==
-        "layer \"op\" of class Mean: operation Mean: axis: expected the 2 axes between the batch and the channels, got "
-        "[4294967297,2]");
+        "layer \"op\" of class Mean: operation Mean: axis: expected all axes between the batch and the channels, "
+        "[1,2], got [4294967297,2]");
   CHECK(error(keras3("numpy", "Mean", R"({"axis": {"a": 1, "b": 2}})", "[X]"), 3) ==
         "layer \"op\" of class Mean: operation Mean: axis: expected the axes between the batch and the channels, got "
         "{\"a\":1,\"b\":2}");
@@ -304,7 +304,8 @@ TEST_CASE("a custom layer stands for an operation without numbers") {
   CHECK(run(model_of(tensorflow("math.cumsum", "[X]"), 2, custom)).to_vector()[0] == 0);
   CHECK(run(model_of(keras3("numpy", "Cumsum", "{}", "[X]"), 3, custom)).to_vector()[0] == 0);
   CHECK(error_of([&] { model_of(tensorflow("math.add", R"([X, {"y": 3.0}])"), 2, custom); }) ==
-        "layer \"op\" of class TFOpLambda: expected a call on outputs of layers, got the arguments {\"y\":3.0}");
+        "layer \"op\" of class TFOpLambda: expected a call on outputs of layers alone, got the arguments {\"y\":3.0}; "
+        "xtape's layers have none");
 }
 
 }  // namespace

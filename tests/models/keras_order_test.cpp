@@ -53,6 +53,24 @@ TEST_CASE("Keras's Normalization, with its count, is loaded strictly from every 
   }
 }
 
+TEST_CASE("a shared layer is as far from the outputs as its furthest call that is found first, as in Keras") {
+  const auto order = [](bool long_path_first) {
+    const auto dense = [](const char* name) { return Dense({.units = 2, .name = name}); };
+    const SymbolicTensor in = Input({2}, {.name = "in"}), other = Input({2}, {.name = "other"});
+    const Dense shared = dense("s");
+    const SymbolicTensor p = dense("p")(in), q = dense("q")(other);
+    const SymbolicTensor a = dense("m2")(dense("m1")(shared(p))), b = shared(q);
+    const std::vector<SymbolicTensor> terms = long_path_first ? std::vector{a, b} : std::vector{b, a};
+    std::vector<std::string> names;
+    for (const KerasNode& node : keras_nodes(Model({in, other}, Add({.name = "sum"})(terms))))
+      names.push_back(node.name);
+    return names;
+  };
+  // model.layers of Keras 3.15
+  CHECK(order(true) == std::vector<std::string>{"in", "p", "s", "other", "m1", "q", "m2", "sum"});
+  CHECK(order(false) == std::vector<std::string>{"other", "in", "q", "p", "s", "m1", "m2", "sum"});
+}
+
 TEST_CASE("Normalization is written with the count that Keras expects") {
   const test::TemporaryFolder folder;
   const Model model = normalized_model();

@@ -46,17 +46,14 @@ class CallReader {
   }
 
  private:
-  /// Reads an argument that is no tensor. Layers have only `training`.
+  /// Reads an argument that is no tensor.
   void constant(const std::string& name, const Json& value) {
-    if (value.is_null()) return;
-    if (operation_) {
-      if (name != "name") call_.constants[name] = value;
-      return;
+    if (value.is_null() || (operation_ && name == "name")) return;
+    if (!operation_ && name == "training" && value.is_boolean()) {
+      call_.training = value.get<bool>();
+    } else {
+      call_.constants[name] = value;
     }
-    check(name == "training" && value.is_boolean(),
-          "expected a call without the argument {:.60}, got {}; xtape's layers do not have it", printable(name),
-          shown(value));
-    call_.training = value.get<bool>();
   }
 
   /// Reads the named arguments. Those of an operation may be outputs of layers.
@@ -164,7 +161,7 @@ KerasCalls::KerasCalls(const Json& layers, const Json& output_layers) {
         keras3 = keras3 || node.is_object();
       }
     } catch (const Error& error) {
-      fail("{}: {}", title, error.what());
+      fail_as(error, "{}: {}", title, error.what());
     }
     if (layer.calls.empty() && type == "InputLayer") layer.calls.emplace_back();
     layer.results.resize(layer.calls.size());
@@ -251,7 +248,7 @@ void KerasCalls::resolve(const Connect& connect) {
     } catch (const Error& error) {
       const std::string title = fmt::format("layer \"{:.60}\"", printable(layers_[layer].name));
       if (std::string(error.what()).starts_with(title)) throw;
-      fail("{}: {}", title, error.what());
+      fail_as(error, "{}: {}", title, error.what());
     }
   }
 }

@@ -24,7 +24,7 @@ auto for_option(const std::string& name, const Convert& convert) {
   try {
     return convert();
   } catch (const Error& error) {
-    fail("{}: {}", name, error.what());
+    fail_as(error, "{}: {}", name, error.what());
   }
 }
 

@@ -58,7 +58,8 @@ auto at_layer(const Json& layer, const Read& read) {
   try {
     return read();
   } catch (const Error& error) {
-    fail("layer \"{:.60}\" of class {:.60}: {}", printable(name_of(layer)), printable(class_of(layer)), error.what());
+    fail_as(error, "layer \"{:.60}\" of class {:.60}: {}", printable(name_of(layer)), printable(class_of(layer)),
+            error.what());
   }
 }
 
@@ -124,7 +125,7 @@ std::size_t channels_of(const Tensors& inputs) {
 void check_count(const char* option, const std::vector<double>& numbers, std::size_t channels) {
   constexpr std::size_t most_channels = 1 << 20;  // one number in the file must not fill the memory
   check(numbers.size() == channels || (numbers.size() == 1 && channels <= most_channels),
-        "{}: expected a number for each of the {} channels, got {}", option, channels, numbers.size());
+        "{}: expected a number for each channel, {} in all, got {}", option, channels, numbers.size());
 }
 
 /// The class and the options that stand for Keras 1's Merge.
@@ -220,7 +221,8 @@ class KerasReader {
         const KerasCalls::Called& called = calls.layers()[layer];
         const bool tokens = class_of(given) == "InputLayer" && gives_tokens(calls, called.name);
         const bool custom = source_.custom.contains(class_of(given));
-        if (is_operation(given) && !custom) {
+        const bool operation = is_operation(given) && !custom;
+        if (operation) {
           check(called.calls.size() == 1, "expected one call of an operation, got {}", called.calls.size());
           std::vector<int> ranks;
           for (const SymbolicTensor& input : inputs) ranks.push_back(input.shape().rank() + 1);
@@ -228,7 +230,9 @@ class KerasReader {
         } else if (!node.layer) {
           node = make(tokens ? with_tokens(given) : given, inputs);
         }
-        check(!custom || call.constants.empty(), "expected a call on outputs of layers, got the arguments {}",
+        // after the layer is made, which is an Error for a class that xtape does not have
+        check(operation || call.constants.empty(),
+              "expected a call on outputs of layers alone, got the arguments {}; xtape's layers have none",
               shown(call.constants));
         if (source_.version < 3) check_training(*node.layer, call);  // in Keras 3 the mode of the model prevails
         return connect(node, inputs);
@@ -403,8 +407,8 @@ class KerasReader {
       try {
         return builtin_.at(type)(options);
       } catch (const Error& error) {
-        fail("{}; xtape's {} has nothing else, so change the layer in Keras and save the model again", error.what(),
-             type);
+        fail_as(error, "{}; xtape's {} has nothing else, so change the layer in Keras and save the model again",
+                error.what(), type);
       }
     }
     Json options = config;

@@ -88,7 +88,7 @@ Json keras_layer_of(const Model& model, const std::shared_ptr<Layer>& layer, Wri
       config.update(options_to_keras(type, layer->config()));
       check_keras_axes(type, config, rank_of_input(model, *layer));
     } catch (const Error& error) {
-      fail("layer {} of class {}: {}", layer->name(), type, error.what());
+      fail_as(error, "layer {} of class {}: {}", layer->name(), type, error.what());
     }
     if (type == "InputLayer" && config.at("dtype") == "float32") config["dtype"] = to_string(model.dtype());
     json = {{"module", "keras.layers"}, {"class_name", type}, {"config", config}, {"registered_name", nullptr}};

@@ -144,7 +144,7 @@ Json pooled(Operation& operation, const char* kind) {
   if (axes.is_number()) axes = Json::array({axes});
   check(axes.is_array(), "axis: expected the axes between the batch and the channels, got {}", shown(axes));
   const int rank = operation.ranks.empty() ? 0 : operation.ranks[0], spatial = rank - 2;
-  check(spatial >= 1 && spatial <= 3, "expected sequences, images or volumes, got {} axes", rank);
+  check(spatial >= 1 && spatial <= 3, "expected sequences, images or volumes, got {}", amount(rank, "axis", "axes"));
   std::vector<std::int64_t> given, all;
   for (const Json& axis : axes) {
     check(axis.is_number_integer(), "axis: expected whole numbers, got {}", shown(axes));
@@ -152,7 +152,8 @@ Json pooled(Operation& operation, const char* kind) {
   }
   for (int axis = 1; axis <= spatial; ++axis) all.push_back(axis);
   std::ranges::sort(given);
-  check(given == all, "axis: expected the {} axes between the batch and the channels, got {}", spatial, shown(axes));
+  check(given == all, "axis: expected all axes between the batch and the channels, {}, got {}", shown(all),
+        shown(axes));
   return layer(fmt::format("Global{}Pooling{}D", kind, spatial), {{"keepdims", operation.take({"keepdims"}, false)}});
 }
 
@@ -262,7 +263,7 @@ Json layer_of_operation(const Json& given, const Json& constants, const std::vec
     if (given.contains("name")) result["name"] = given.at("name");
     return result;
   } catch (const Error& error) {
-    fail("operation {}: {}", printable(name), error.what());
+    fail_as(error, "operation {}: {}", printable(name), error.what());
   }
 }
 
