@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "framework/amount.hpp"
 #include "framework/autograd/variable.hpp"
 
 namespace xtape {
@@ -43,7 +44,7 @@ class DifferentiableFunction {
   /// Calls the function. Error if the number of inputs differs from the number that the function takes.
   Variable operator()(const std::vector<Variable>& inputs) const {
     check(arity_ < 0 || static_cast<int>(inputs.size()) == arity_,
-          "check_gradient: expected {} input shapes for a function of {} inputs, got {}", arity_, arity_,
+          "check_gradient: expected {}, as many as the function takes, got {}", amount(arity_, "input shape"),
           inputs.size());
     return call_(inputs);
   }

@@ -22,7 +22,8 @@ struct GradientCheckOptions {
   /// them.
   double step = 1e-4;
   /// |analytic - numeric| <= absolute + relative * |numeric| + error estimate of the differences. The terms do
-  /// not grow with the size of the input. The estimate is the sum of Richardson's estimate and of that of rounding.
+  /// not grow with the size of the input. The estimate is the sum of Richardson's estimate and of that of rounding,
+  /// which is that of the largest output: an output that is much smaller than another is checked less strictly.
   double absolute_tolerance = 1e-11;
   /// The relative term; see absolute_tolerance.
   double relative_tolerance = 1e-8;
@@ -46,7 +47,8 @@ struct GradientCheckOptions {
   std::vector<std::string> constant_inputs = {};
   /// Declares that f may be constant in all inputs; see constant_inputs.
   bool may_be_constant = false;
-  /// Whether f also computes in float32; then its value and gradient must agree with those in float64.
+  /// Whether f also computes in float32; then its value and gradient must agree with those in float64. False for a
+  /// function that draws random numbers, such as dropout, because others are drawn in float32.
   bool float32 = true;
   /// Whether f gives the same bits every time.
   bool deterministic = true;

@@ -103,8 +103,9 @@ Comparison compare(const Slopes& slopes, double analytic, const GradientCheckOpt
   }
   const bool kink = bend > 1e-6 + 1e-3 * std::max(std::abs(low), std::abs(high)) + 100 * rounding;
   if (kink) {
-    const double outside = std::max({low - analytic, analytic - high, 0.0});
-    c.outcome = outside <= bend ? Outcome::kink : Outcome::wrong;
+    // Beyond the quotients of a side without a kink, its slope at 0 lies as far as they differ.
+    const double beyond = std::abs(ahead_half - ahead) + std::abs(behind_half - behind) + c.tolerance;
+    c.outcome = analytic >= low - beyond && analytic <= high + beyond ? Outcome::kink : Outcome::wrong;
   } else if (mismatch <= c.tolerance) {
     c.outcome = Outcome::right;
   } else {

@@ -174,10 +174,12 @@ class Promises {
     const Pulled got = pull_back(f_, narrow, dy);
     // float32 has 7 digits; an op may lose three of them by rounding.
     constexpr double accuracy = 1e-4, floor = 1e-6;
-    if (!(distance(got.value, expected.value, 1, floor) <= accuracy)) blame("the value in float32 is another");
+    const char* const drawn = " (a function that draws random numbers needs .float32 = false)";
+    if (!(distance(got.value, expected.value, 1, floor) <= accuracy)) blame("the value in float32 is another{}", drawn);
     for (std::size_t i = 0; i < values_.size(); ++i) {
       const double off = distance(got.gradients[i], expected.gradients[i], 1, floor);
-      if (!(off <= accuracy)) blame("{}: the gradient in float32 is off by {:.1g} of its largest", name(i), off);
+      if (!(off <= accuracy))
+        blame("{}: the gradient in float32 is off by {:.1g} of its largest{}", name(i), off, drawn);
     }
   } catch (const Error& error) {
     blame("in float32: {} (say .float32 = false if the function is for float64 only)", error.what());

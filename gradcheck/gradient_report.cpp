@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <ostream>
 
+#include "framework/amount.hpp"
+
 namespace xtape {
 
 std::string to_string(Verdict verdict) {
@@ -45,9 +47,9 @@ std::string to_string(const GradientReport& report) {
     wrong += input.wrong;
     if (input.checked > 0 && (!worst || !(badness(input) <= badness(*worst)))) worst = &input;
   }
-  std::string text = fmt::format("{}: {} inputs, {} derivatives checked, {} skipped, {} wrong",
-                                 report.passed() ? "gradients agree" : "gradients DISAGREE", report.inputs.size(),
-                                 checked, skipped, wrong);
+  std::string text = fmt::format("{}: {}, {} checked, {} skipped, {} wrong",
+                                 report.passed() ? "gradients agree" : "gradients DISAGREE",
+                                 amount(report.inputs.size(), "input"), amount(checked, "derivative"), skipped, wrong);
   if (worst) {
     text += fmt::format("; worst {}, {}: analytic {:.10g}, numeric {:.10g} +- {:.1g}", worst->name, worst->worst,
                         worst->analytic, worst->numeric, worst->estimate);

@@ -101,7 +101,7 @@ class LayerUnderCheck {
   /// Computes the outputs. `values` contains the values of the floating inputs, followed by those of the trainable
   /// parameters.
   std::vector<Variable> call(std::vector<Variable> inputs, const std::vector<Variable>& values, Mode mode) const {
-    restore(values.front().dtype());
+    restore(values.empty() ? DType::float64 : values.front().dtype());
     ForwardPass pass(mode, {.record = false, .step = 0});
     auto value = values.begin();
     for (std::size_t i = 0; i < inputs.size(); ++i) {

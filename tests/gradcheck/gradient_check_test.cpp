@@ -235,7 +235,7 @@ TEST_CASE("the report names the worst input, element and both values, in a line 
                  two.inputs[0].wrong + two.inputs[1].wrong)));
   const GradientReport right = check_gradient(softplus, {{3}});
   CHECK_THAT(to_string(right),
-             Catch::StartsWith("gradients agree: 1 inputs, 3 derivatives checked, 0 skipped, 0 wrong"));
+             Catch::StartsWith("gradients agree: 1 input, 3 derivatives checked, 0 skipped, 0 wrong"));
   CHECK_THAT(to_string(right), !Catch::Contains("\n"));
   Tensor kink = Tensor::full({20}, 0.5, DType::float64);
   kink.mutable_data<double>()[3] = 0;
@@ -252,7 +252,7 @@ TEST_CASE("the checker rejects what it cannot check") {
              Catch::Equals("check_gradient: expected float64 inputs, got float32 for x"));
   CHECK(error_of([] {
           static_cast<void>(check_gradient(softplus, {{2}, {2}}));
-        }) == "check_gradient: expected 1 input shapes for a function of 1 inputs, got 2");
+        }) == "check_gradient: expected 1 input shape, as many as the function takes, got 2");
   Variable (*const no_function)(const Variable&) = nullptr;
   Variable (*const no_function_of_two)(const Variable&, const Variable&) = nullptr;
   const std::string empty = "check_gradient: expected a function of variables, got an empty one";

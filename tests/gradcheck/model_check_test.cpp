@@ -2,6 +2,8 @@
 
 #include "gradcheck/model_check.hpp"
 
+#include <limits>
+
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
 #include "models/zoo/conv_net.hpp"
@@ -156,6 +158,20 @@ TEST_CASE("the model check names a parameter whose gradient is wrong in float32 
   const GradientReport report = check_on_data(Model(input, Dense({.units = 3})(x), {.seed = 1}), 3);
   REQUIRE(report.problems.size() == 1);
   CHECK(report.problems[0] == "wrong/shift: the gradient in float32 is off by 0.5 of its norm");
+}
+
+TEST_CASE("the model check rejects gradients that are not finite") {
+  const double infinite = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  const auto input = Input({3});
+  for (const double factor : {infinite, -infinite, nan}) {
+    const auto problems = [&](double in_float64, double in_float32) {
+      const Model model(
+          input, Dense({.units = 2})(std::make_shared<WrongGradient>(in_float64, in_float32)->connect_one({input})));
+      return to_string(check_on_data(model, 4));
+    };
+    CHECK_THAT(problems(1, factor), Catch::Contains("wrong/shift: the gradient in float32 is off by "));
+    CHECK_THAT(problems(factor, 1), Catch::Contains("DISAGREE"));
+  }
 }
 
 TEST_CASE("the model check rejects what it cannot check") {
