@@ -5,6 +5,7 @@
 #include <functional>
 #include <span>
 
+#include "framework/amount.hpp"
 #include "framework/ops/label_checks.hpp"
 #include "layers/core/softmax.hpp"
 #include "layers/normalization/batch_normalization.hpp"
@@ -50,8 +51,8 @@ void check_inputs(std::string_view function, const Model& model, const Dataset& 
 void check_data(std::string_view function, const Model& model, const Dataset& data) {
   check_inputs(function, model, data);
   const std::size_t outputs = model.output_nodes().size();
-  check(data.targets().size() == outputs, "{}: expected a target for each of the {} outputs of model {}, got {}",
-        function, outputs, model.name(), data.targets().size());
+  check(data.targets().size() == outputs, "{}: expected {} for model {}, one for each output, got {}", function,
+        amount(outputs, "target"), model.name(), data.targets().size());
   for (std::size_t i = 0; i < outputs; ++i) {
     const Target& target = data.targets()[i];
     if (target.classes == 0) continue;  // only the loss knows which targets without classes it accepts
@@ -172,10 +173,10 @@ void check_loss(std::string_view function, const Model& model, const Loss& loss,
 void check_rows(std::string_view function, const Tensor& targets) try {
   check_distributions(function, targets);
 } catch (const Error& error) {
-  fail(
-      "{}; softmax_cross_entropy, the default loss, is for classes: name another one for other targets, such as "
-      "{{.loss = loss::mean_squared_error()}}",
-      error.what());
+  fail_as(error,
+          "{}; softmax_cross_entropy, the default loss, is for classes: name another one for other targets, such as "
+          "{{.loss = loss::mean_squared_error()}}",
+          error.what());
 }
 
 /// Error unless the loss accepts this target.
@@ -202,7 +203,7 @@ void check_values(std::string_view function, const Model& model, const Tensor& v
                   std::size_t output) try {
   loss.check_targets(is_floating(values.dtype()) ? values.to(model.dtype()) : values);
 } catch (const Error& error) {
-  fail("{}: {}{}", function, error.what(), of_output(model, output));
+  fail_as(error, "{}: {}{}", function, error.what(), of_output(model, output));
 }
 
 }  // namespace

@@ -242,6 +242,77 @@ TEST_CASE("a data set whose ignored label the loss counts is rejected") {
   }
 }
 
+TEST_CASE("evaluate checks the values of each output with the loss of this output") {
+  const auto input = Input({3});
+  // what the functions compute is only known from the outputs
+  const auto logits =
+      Lambda({.function = [](const Variable& x) { return x * 5.0; }})(Dense({.units = 2, .name = "a"})(input));
+  const auto shares =
+      Lambda({.function = [](const Variable& x) { return softmax(x); }})(Dense({.units = 2, .name = "b"})(input));
+  const Tensor labels = Tensor::labels({0, 1, 1, 0});
+  const Dataset data({RandomStream(1).normal({4, 3})},
+                     {{.values = labels, .classes = 2}, {.values = labels, .classes = 2}});
+  const auto figures = [&](const SymbolicTensor& first, const SymbolicTensor& second, const Losses& losses) {
+    return evaluate(Model({input}, {first, second}, {.seed = 3}), data, {.loss = losses});
+  };
+  const Losses of_logits_first{{loss::softmax_cross_entropy(), loss::categorical_cross_entropy()}};
+  const Losses of_logits_last{{loss::categorical_cross_entropy(), loss::softmax_cross_entropy()}};
+  CHECK(std::isfinite(figures(logits, shares, of_logits_first)["loss"]));
+  CHECK(std::isfinite(figures(shares, logits, of_logits_last)["loss"]));
+  const auto others = Lambda({.function = [](const Variable& x) { return x * 7.0; }})(Dense({.units = 2})(input));
+  for (const bool first : {true, false}) {
+    CHECK_THAT(error_of([&] { figures(logits, others, first ? of_logits_first : of_logits_last); }),
+               Catch::StartsWith("evaluate: ") && Catch::Contains("categorical_cross_entropy"));
+  }
+}
+
+TEST_CASE("a loss whose count is no number of positions is rejected") {
+  const auto input = Input({3});
+  Model model(input, Dense({.units = 3})(input), {.seed = 1});
+  SGD sgd(model.parameters());
+  const Dataset data(Tensor::ones({4, 3}), Tensor::labels({0, 1, 2, 0}), 3);
+  const auto function = [](const Variable& o, const Tensor& t) { return softmax_cross_entropy(o, t); };
+  for (const double count : {std::nan(""), HUGE_VAL, -1.0}) {
+    const Loss loss("mine", function, {.targets = LossTargets::classes, .count = [=](const Tensor&) { return count; }});
+    CHECK_THAT(error_of([&] { fit(model, sgd, data, {.loss = loss, .show_progress = false}); }),
+               Catch::Contains(fmt::format("Loss mine: expected LossOptions::count to return a finite number of 0 or "
+                                           "more, got {}",
+                                           count)));
+  }
+}
+
+TEST_CASE("a metric that counts positions without a label is rejected") {
+  const auto input = Input({3});
+  Model model(input, Dense({.units = 3})(input), {.seed = 1});
+  SGD sgd(model.parameters(), {.learning_rate = 0.1});
+  const Dataset data({Tensor::ones({4, 3})},
+                     {{.values = Tensor::labels({0, 1, 2, 0}), .classes = 3, .ignored_label = 0}});
+  const Loss loss = loss::softmax_cross_entropy({.ignored_label = 0});
+  CHECK(
+      error_of([&] { evaluate(model, data, {.loss = loss, .metrics = {metric::accuracy()}}); }) ==
+      "evaluate: expected a metric that ignores the label 0, as Target::ignored_label of the data says, got accuracy; "
+      "give the metric the same label, metric::accuracy({.ignored_label = 0})");
+  const auto message = [&](const Metric& metric) {
+    return error_of([&] { fit(model, sgd, data, {.loss = loss, .metrics = {metric}, .show_progress = false}); });
+  };
+  const std::string expected = "fit: expected a metric that ignores the label 0, as Target::ignored_label of the data ";
+  for (const Metric& wrong :
+       {metric::accuracy(), metric::accuracy({.ignored_label = 1}), metric::top_k_accuracy({.k = 2}),
+        metric::precision(), metric::recall(), metric::f1(), metric::intersection_over_union()}) {
+    CHECK_THAT(message(wrong), Catch::StartsWith(expected));
+  }
+  const auto rows = [](const Tensor& outputs, const Tensor&, const Tensor&) {
+    return Tensor::of({1}, {static_cast<double>(outputs.dim(0))}, DType::float64);
+  };
+  for (const Metric& good :
+       {metric::accuracy({.ignored_label = 0}), metric::top_k_accuracy({.k = 2, .ignored_label = 0}),
+        metric::precision({.ignored_label = 0}), metric::recall({.ignored_label = 0}), metric::f1({.ignored_label = 0}),
+        metric::intersection_over_union({.ignored_label = 0}),
+        Metric("rows", rows, [](const Tensor& sums) { return sums.at({0}); })}) {
+    CHECK(fit(model, sgd, data, {.loss = loss, .metrics = {good}, .show_progress = false}).epochs().size() == 1);
+  }
+}
+
 TEST_CASE("metrics cannot have the names of figures that fit adds") {
   const auto input = Input({3});
   Model model(input, Dense({.units = 1})(input), {.seed = 1});

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "framework/amount.hpp"
+
 namespace xtape {
 
 CheckProgress::CheckProgress(std::size_t count, ProgressOutput output)
@@ -17,7 +19,7 @@ void CheckProgress::update(std::size_t done) {
   if (now < next_) return;
   const bool terminal = output_.columns() > 0;
   next_ = now + (terminal ? 0.2 : 10);
-  *output_.stream << fmt::format("{}checked {} of {} images{}", terminal ? "\r" : "", done, count_,
+  *output_.stream << fmt::format("{}checked {} of {}{}", terminal ? "\r" : "", done, amount(count_, "image"),
                                  terminal ? "" : "\n")
                   << std::flush;
   line_open_ = terminal;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "framework/amount.hpp"
 #include "framework/kernels/threads/parallel.hpp"
 #include "framework/tensor/random.hpp"
 #include "framework/tensor/streams.hpp"
@@ -85,7 +86,7 @@ TargetMotion motion_of(const Target& target, const Dataset& data, const Augmenta
         "leave out flip, rotation, zoom and shift",
         image[0], image[1], values.shape(),
         numbers == image.size() ? "as many numbers as an image has"
-                                : fmt::format("{} numbers for each pixel of an image", numbers / pixels));
+                                : amount(numbers / pixels, "number") + " for each pixel of an image");
   if (!has_places) return TargetMotion::none;
   check(values.dim(1) == image[0] && values.dim(2) == image[1],
         "DataLoader: expected targets (n, {}, {}, ...) that can be moved with the images, got {}; leave out flip, "

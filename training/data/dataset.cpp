@@ -32,7 +32,7 @@ Dataset checked(const std::filesystem::path& path, const Tensor& images, const T
   try {
     return Dataset(images, labels, class_names);
   } catch (const Error& error) {
-    fail("{}, in {}", error.what(), path.string());
+    fail_as(error, "{}, in {}", error.what(), path.string());
   }
 }
 
@@ -205,7 +205,7 @@ void Dataset::check_target(Target& target) const {
   try {
     check_class_names(target.class_names);  // a model with other names could be trained but not saved
   } catch (const Error& error) {
-    fail("Dataset: {}", error.what());
+    fail_as(error, "Dataset: {}", error.what());
   }
   check_labels(target);
 }
@@ -217,7 +217,9 @@ Dataset Dataset::weighted(Tensor weights) const {
 
 Dataset Dataset::weighted(std::vector<Tensor> weights) const {
   check(weights.size() == std::max<std::size_t>(1, targets_.size()),
-        "Dataset::weighted: expected weights for each of the {} targets, got {}", targets_.size(), weights.size());
+        "Dataset::weighted: expected {} of weights{}, got {}",
+        amount(std::max<std::size_t>(1, targets_.size()), "tensor"), targets_.size() > 1 ? ", one for each target" : "",
+        weights.size());
   for (const Tensor& some : weights) {
     if (!some.defined()) continue;
     check(is_floating(some.dtype()) && some.shape() == Shape{size()},
@@ -273,8 +275,8 @@ std::vector<Tensor> Dataset::sample(std::int64_t index) const {
     return made;
   }
   made = source_->sample(sourced_[static_cast<std::size_t>(index)]);
-  check(made.size() == shapes_.size(), "Dataset::sample: expected a source that makes {} inputs, got {} for sample {}",
-        shapes_.size(), made.size(), index);
+  check(made.size() == shapes_.size(), "Dataset::sample: expected a source that makes {}, got {} for sample {}",
+        amount(shapes_.size(), "input"), made.size(), index);
   for (std::size_t i = 0; i < made.size(); ++i) {
     check(made[i].defined() && made[i].shape() == shapes_[i] && made[i].dtype() == dtypes_[i],
           "Dataset::sample: expected a source that makes {} {}, got {} for sample {}", dtypes_[i], shapes_[i],

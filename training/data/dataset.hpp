@@ -23,8 +23,8 @@ struct Target {
   std::int64_t classes = 0;  ///< number of classes; 0: numbers, or the number of class_names
   /// The names of the classes; may be empty.
   std::vector<std::string> class_names = {};
-  /// The class number of positions without a label. The loss has to ignore it too, which fit and evaluate check:
-  /// loss::softmax_cross_entropy({.ignored_label = -1}). The default metric does.
+  /// The class number of positions without a label. Loss and metrics have to ignore it too, which fit and evaluate
+  /// check: loss::softmax_cross_entropy({.ignored_label = -1}). The default metric does.
   std::optional<std::int64_t> ignored_label = std::nullopt;
 };
 

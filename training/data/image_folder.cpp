@@ -165,7 +165,8 @@ std::string class_name_of(const fs::path& folder) {
   try {
     check_name(name);
   } catch (const Error& error) {
-    fail(
+    fail_as(
+        error,
         "load_image_folder: expected a class folder whose name can be kept in a model's file, got \"{}\" in {}: {}; "
         "rename it",
         printable(name), folder.parent_path().string(), error.what());

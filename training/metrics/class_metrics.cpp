@@ -12,13 +12,19 @@
 namespace xtape::metric {
 namespace {
 
+using Ignores = std::function<bool(std::int64_t)>;
+
+Ignores ignores(const std::optional<std::int64_t>& ignored) {
+  return [ignored](std::int64_t label) { return label == ignored; };
+}
+
 /// A metric that is a mean. Its sums are sum(w x) and sum(w).
-Metric mean_metric(std::string name, Metric::Sums sums, std::string settings) {
+Metric mean_metric(std::string name, Metric::Sums sums, std::string settings, Ignores ignores = {}) {
   const auto result = [name](const Tensor& total) {
     check_sums(name, total, total.shape() == Shape{2});
     return ratio(total.at({0}), total.at({1}));
   };
-  return {name, std::move(sums), result, {.settings = std::move(settings)}};
+  return {name, std::move(sums), result, {.settings = std::move(settings), .ignores = std::move(ignores)}};
 }
 
 /// The scores and labels of all positions, one position in each row.
@@ -79,7 +85,7 @@ Metric accuracy(const LabelOptions& options) {
                                                       const Tensor& weights) {
     return hits("accuracy", rows_of("accuracy", outputs, targets, weights, ignored), 1);
   };
-  return mean_metric("accuracy", sums, ignored_text(options.ignored_label));
+  return mean_metric("accuracy", sums, ignored_text(options.ignored_label), ignores(options.ignored_label));
 }
 
 Metric top_k_accuracy(const TopOptions& options) {
@@ -88,7 +94,8 @@ Metric top_k_accuracy(const TopOptions& options) {
     const Rows rows = rows_of("top_k_accuracy", outputs, targets, weights, options.ignored_label);
     return hits("top_k_accuracy", rows, options.k);
   };
-  return mean_metric(fmt::format("top_{}_accuracy", options.k), sums, ignored_text(options.ignored_label));
+  return mean_metric(fmt::format("top_{}_accuracy", options.k), sums, ignored_text(options.ignored_label),
+                     ignores(options.ignored_label));
 }
 
 namespace {
@@ -190,7 +197,10 @@ Metric decision_metric(const char* name, const DecisionOptions& options, bool bo
   if (options.ignored_label) settings.push_back(ignored_text(options.ignored_label));
   if (options.threshold != 0.5) settings.push_back(fmt::format("threshold {}", options.threshold));
   if (options.class_number) settings.push_back(fmt::format("class_number {}", *options.class_number));
-  return {name, sums, result, {.settings = fmt::format("{}", fmt::join(settings, ", "))}};
+  return {name,
+          sums,
+          result,
+          {.settings = fmt::format("{}", fmt::join(settings, ", ")), .ignores = ignores(options.ignored_label)}};
 }
 
 }  // namespace

@@ -35,7 +35,10 @@ Variable Loss::operator()(const Variable& outputs, const Tensor& targets, const 
 }
 
 double Loss::count(const Tensor& targets) const {
-  return options_.count ? options_.count(targets) : static_cast<double>(targets.dim(0));
+  const double count = options_.count ? options_.count(targets) : static_cast<double>(targets.dim(0));
+  check(std::isfinite(count) && count >= 0,
+        "Loss {}: expected LossOptions::count to return a finite number of 0 or more, got {}", name_, count);
+  return count;
 }
 
 std::string to_string(const Loss& loss) {

@@ -18,6 +18,9 @@ struct MetricOptions {
   /// For numbers that are not sums: a maximum, or a mean with squared deviations. Both parts may have any size, and the
   /// order of the arguments is that of the samples.
   std::function<Tensor(const Tensor& first, const Tensor& second)> combine = {};
+  /// For a metric of class numbers: whether positions of this label do not count. fit() and evaluate() reject a metric
+  /// that counts positions without a label (Target::ignored_label). Empty: they do not ask.
+  std::function<bool(std::int64_t label)> ignores = {};
 };
 
 /// A named figure that measures the quality of outputs, such as the accuracy. It has no state: `sums` returns numbers
@@ -53,6 +56,8 @@ class Metric {
   const std::string& name() const { return name_; }
   /// Whether a larger figure is better.
   bool larger_is_better() const { return options_.larger_is_better; }
+  /// Whether the metric counts positions of this label, if it says so; see MetricOptions::ignores.
+  bool counts(std::int64_t label) const { return options_.ignores && !options_.ignores(label); }
 
   /// The name and the options: "auc", "precision (threshold 0.7)".
   friend std::string to_string(const Metric& metric);

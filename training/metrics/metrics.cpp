@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "framework/amount.hpp"
 #include "framework/ops/label_checks.hpp"
 #include "framework/tensor/tensor_text.hpp"
 #include "training/metrics/metric_parts.hpp"
@@ -230,7 +231,8 @@ std::string table_of(const std::vector<ClassMetrics>& all, const std::vector<std
   }
   row("mean over classes", mean);
   text += fmt::format("accuracy {:.4f}\n", ratio(right, static_cast<double>(mean.support)));
-  return undecided == 0 ? text : text + fmt::format("NaN outputs for {} samples, counted as wrong\n", undecided);
+  return undecided == 0 ? text
+                        : text + fmt::format("NaN outputs for {}, counted as wrong\n", amount(undecided, "sample"));
 }
 
 }  // namespace

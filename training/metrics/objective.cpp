@@ -4,6 +4,8 @@
 #include <cmath>
 #include <set>
 
+#include "framework/amount.hpp"
+
 namespace xtape {
 
 namespace {
@@ -23,13 +25,23 @@ void check_ignored(std::string_view function, const Loss& loss, std::optional<st
         function, *ignored, to_string(loss), *ignored);
 }
 
+/// Error when the metric counts positions that have no label.
+void check_ignored(std::string_view function, const Metric& metric, const Target& target) {
+  if (!target.ignored_label || is_floating(target.values.dtype())) return;
+  const std::int64_t ignored = *target.ignored_label;
+  check(!metric.counts(ignored),
+        "{}: expected a metric that ignores the label {}, as Target::ignored_label of the data says, got {}; give the "
+        "metric the same label, metric::accuracy({{.ignored_label = {}}})",
+        function, ignored, to_string(metric), ignored);
+}
+
 }  // namespace
 
 Objective::Objective(std::string_view function, const Model& model, const Dataset& data, const Losses& losses,
                      const Metrics& metrics) {
   const std::size_t count = model.output_nodes().size();
-  check(losses.all().size() == count, "{}: expected a loss for each of the {} outputs of model {}, got {}", function,
-        count, model.name(), losses.all().size());
+  check(losses.all().size() == count, "{}: expected {} for model {}, one for each output, got {}", function,
+        amount(count, "loss", "losses"), model.name(), losses.all().size());
   std::vector<std::string> names;
   for (std::size_t i = 0; i < count; ++i) {
     const auto& [loss, weight] = losses.all()[i];
@@ -50,7 +62,9 @@ Objective::Objective(std::string_view function, const Model& model, const Datase
     check(one || found != names.end(),
           "{}: expected the metric {} to name the output that it measures, one of {}, got \"{}\"", function,
           metric.name(), fmt::join(names, ", "), output);
-    outputs_[one ? 0 : static_cast<std::size_t>(found - names.begin())].metrics.push_back(metric);
+    const std::size_t i = one ? 0 : static_cast<std::size_t>(found - names.begin());
+    if (i < data.targets().size()) check_ignored(function, metric, data.targets()[i]);
+    outputs_[i].metrics.push_back(metric);
   }
   std::set<std::string> taken;
   for (const std::string& name : names) {
