@@ -89,6 +89,9 @@ class Run {
     if (state_.sharded_optimizer) state_.sharded_optimizer->complete();
     state_.sharded_optimizer.reset();
     notify(&Callback::train_end);
+    // for example a callback that restores weights on some ranks only
+    state_.shards.check_same("fit",
+                             {{"checksum of the weights at the end of the run", checksum_of_weights(state_.model)}});
     state_.history.set_stop_reason(state_.stop_reason);
   }
 

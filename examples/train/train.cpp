@@ -274,6 +274,12 @@ History train_network(Model& model, Optimizer& optimizer, const RunData& data, c
                       const Distributed& division, RunReport* report) {
   const fs::path checkpoints = folder / "checkpoints";
   const bool goes_on = !s.resume.empty() && !checkpoints_in(checkpoints).empty();
+  if (!s.resume.empty() && !goes_on) {
+    const fs::path trained = folder / "model.safetensors";
+    check(!fs::exists(trained), "train: expected checkpoints in {}, got none; the run would begin again and replace {}",
+          checkpoints.string(), trained.string());
+    fmt::print("no checkpoint in {}: the run begins again\n", checkpoints.string());
+  }
   const auto show = [report](TrainingState& run) {
     if (report) report->show(run.history);
   };

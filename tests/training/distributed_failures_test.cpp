@@ -160,6 +160,14 @@ TEST_CASE("ranks that disagree are told what differs before the first step") {
              Contains("fit: expected the same learning rate on all ranks, got 0.01 on rank 0 and 0.5 on rank 2; what "
                       "callbacks change they have to change on all ranks"));
   CHECK_THAT(
+      refused([](FitOptions& options, Model&, int rank) {
+        options.callbacks = {LambdaCallback({.train_end = [rank](TrainingState& run) {
+          if (rank == 1) run.model.parameters()[0].set_value(Tensor::zeros(run.model.parameters()[0].shape()));
+        }})};
+      }),
+      Contains("fit: expected the same model, data and options on all ranks, got checksum of the weights at the end of "
+               "the run "));
+  CHECK_THAT(
       refused([](FitOptions& options, Model&, int) { options.batch_size = 6; }),
       Contains("fit: expected at least one sample of a batch for each of the 8 shards, got a batch of 6; choose a "
                "larger batch_size or fewer shards and ranks"));
