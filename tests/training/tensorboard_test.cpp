@@ -237,6 +237,10 @@ TEST_CASE("images of events are PNG files with the pixels of the tensor") {
                Contains("EventFile: expected images (n, height, width,"));
   }
   CHECK(error_of([&] { file.scalar("", 1, 0); }) == "EventFile: expected a tag, got an empty one");
+  CHECK(error_of([&] { file.scalar("rate\xFF", 1, 0); }) ==
+        "EventFile: tag: expected text in UTF-8, got byte 0xff after 4 others");
+  CHECK(error_of([&] { file.histogram("\n", Tensor::zeros({2}), 0); }) ==
+        "EventFile: tag: expected text without control characters, got byte 0x0a after 0 others");
 }
 
 TEST_CASE("an event file has the scalars, histograms, images and graphs that a loop adds, with their steps") {
