@@ -79,7 +79,7 @@ TEST_CASE("every slot of every optimizer is restored") {
     for (const auto& [name, slot] : saved.optimizer->named_state()) {
       for (const double value : slot.to_vector()) REQUIRE(value != 0);
     }
-    CheckpointParts(fresh.run, saved.saved()).restore(fresh.run);
+    fresh.resume(saved.saved());
     check_same(fresh.saved().tensors, saved.saved().tensors);
   }
 }
@@ -108,7 +108,7 @@ TEST_CASE("a callback of a run that stopped after any epoch continues as in an u
         Stage whole({make(kind)}), first({make(kind)}), second({make(kind)});
         for (auto* stage : {&whole, &first, &second}) stage->options.epochs = epochs;
         for (int epoch = 1; epoch <= cut; ++epoch) step(whole, epoch), step(first, epoch);
-        CheckpointParts(second.run, first.saved()).restore(second.run);
+        second.resume(first.saved());
         INFO("callback " << kind << ", seed " << seed << ", cut after epoch " << cut);
         check_same(second.options.callbacks[0]->state(), first.options.callbacks[0]->state());
         for (int epoch = cut + 1; epoch <= epochs; ++epoch) {
@@ -200,9 +200,8 @@ TEST_CASE("a callback that rejects its state, at any position, leaves the run un
         }
       }
       const Snapshot before(fresh);
-      CheckpointParts parts(fresh.run, saved.saved());
       INFO("place " << place);
-      CHECK_THROWS(parts.restore(fresh.run));
+      CHECK_THROWS(fresh.resume(saved.saved()));
       check_unchanged(fresh, before);
     }
   }
@@ -217,7 +216,7 @@ TEST_CASE("a checkpoint with a missing or changed tensor is rejected and changes
     Stage fresh(all_callbacks(folder.path()));
     const Snapshot before(fresh);
     try {
-      CheckpointParts(fresh.run, file).restore(fresh.run);
+      fresh.resume(file);
     } catch (const Error&) {
       check_unchanged(fresh, before);
       return false;

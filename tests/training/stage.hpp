@@ -60,6 +60,15 @@ struct Stage {
   }
 
   SafetensorsFile saved() const { return {tensors_of(run), position_of(run)}; }
+
+  /// Restores the run completely or not at all, as fit does.
+  void resume(const SafetensorsFile& file) {
+    Rollback rollback(run);
+    const CheckpointParts parts(run, file);
+    parts.check_callbacks(run);
+    parts.restore(run);
+    rollback.keep();
+  }
 };
 
 }  // namespace xtape::test

@@ -153,7 +153,7 @@ std::string older_one(TrainingState& run, const fs::path& damaged, bool begun) {
     try {
       const FittingCheckpoint older = fitting_checkpoint(run, path);
       if (begun) older.check_begun(run);
-      return fmt::format("; an older one is good: name {} to resume from it", path.string());
+      return fmt::format("; an older one is good: resume from {}, or remove the other", path.string());
     } catch (const Error&) {  // this one cannot be used either
     }
   }
@@ -275,7 +275,8 @@ void Resumption::restore() {
 }
 
 void Resumption::with_advice(const std::function<void()>& step) const try { step(); } catch (const Error& error) {
-  fail("fit: expected to resume from {}, got: {}{}", path_.string(), error.what(), older_one(run_, path_, begun_));
+  fail_as(error, "fit: expected to resume from {}, got: {}{}", path_.string(), error.what(),
+          older_one(run_, path_, begun_));
 }
 
 }  // namespace xtape

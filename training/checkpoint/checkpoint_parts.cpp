@@ -206,11 +206,7 @@ Rollback::~Rollback() {
   run_.stop_reason = stop_reason_;
 }
 
-// The restore() of a callback may throw at any point, and may have changed the run before. Therefore everything is
-// restored together.
-void CheckpointParts::restore(TrainingState& run) {
-  Rollback rollback(run);
-  check_callbacks(run);
+void CheckpointParts::restore(TrainingState& run) const {
   run.history = history_;
   for (std::size_t i = 0; i < callbacks_.size(); ++i) {
     if (!callbacks_[i].empty()) run.options.callbacks[i]->restore(run, callbacks_[i]);
@@ -218,7 +214,6 @@ void CheckpointParts::restore(TrainingState& run) {
   auto value = parameters_.begin();
   for (const auto& [name, parameter] : run.model.named_parameters()) parameter.set_value(*value++);
   run.optimizer.restore(iterations_, slots_);
-  rollback.keep();
   run.epoch = run.initial_epoch() + static_cast<int>(history_.epochs().size());
   run.batch = batch_;
   run.running = running_;

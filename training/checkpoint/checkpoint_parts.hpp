@@ -47,9 +47,9 @@ class CheckpointParts {
   CheckpointParts(const TrainingState& run, SafetensorsFile file);
   /// Error unless the callbacks of the run are those of the one that was saved.
   void check_callbacks(const TrainingState& run) const;
-  /// Restores the run completely or not at all: if an exception is thrown, for example by a callback that rejects its
-  /// state, the run, its model, its optimizer and the states of its callbacks are unchanged.
-  void restore(TrainingState& run);
+  /// Restores the run, which has passed check_callbacks(). The restore() of a callback may throw at any point, and may
+  /// have changed the run before: a Rollback takes that back.
+  void restore(TrainingState& run) const;
 
  private:
   Tensor take(const std::string& name, const Shape& shape, DType dtype);
