@@ -178,6 +178,11 @@ TEST_CASE("the added state updates of several passes equal those of consecutive 
   }
   sums += sums;
   const Gradients copy = sums;
+  sums += copy;  // each pass counts once
+  Gradients from_both = copy;
+  from_both += sums;
+  from_both.commit();
+  CHECK(state.value().item() == 9);
   sums.commit();
   CHECK(state.value().item() == 9);
   copy.commit();

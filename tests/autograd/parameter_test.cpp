@@ -134,6 +134,24 @@ TEST_CASE("several threads derive from one parameter at the same time and see on
   }
 }
 
+TEST_CASE("a change that fails is a change: derived values are computed anew, and the version is another") {
+  const Parameter w("w", Tensor::of({2}, {1, 2}));
+  const std::vector<std::function<void(Tensor&)>> failures{[](Tensor& value) {
+                                                             value.mutable_data<float>()[0] = 7;
+                                                             throw std::runtime_error("in the middle");
+                                                           },
+                                                           [](Tensor& value) { value = Tensor::ones({3}); },
+                                                           [](Tensor& value) { value = Tensor(); }};
+  for (const auto& failure : failures) {
+    const std::weak_ptr<const Doubled> before = w.derived<Doubled>();
+    const std::uint64_t version = w.version();
+    CHECK_THROWS(w.modify(failure));
+    CHECK(before.expired());
+    CHECK(w.version() > version);
+    CHECK(identical(w.derived<Doubled>()->values, (Variable(w.value()) * 2).value()));
+  }
+}
+
 TEST_CASE("a parameter stays floating, and a change that fails leaves it defined") {
   const Parameter w("w", Tensor::of({2}, {1, 2}));
   CHECK(error_of([&] { w.set_value(Tensor::zeros({2}, DType::int64)); }) ==

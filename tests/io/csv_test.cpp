@@ -41,6 +41,16 @@ TEST_CASE("fields are separated, trimmed and unquoted") {
   CHECK(read("a,\"b\"") == Rows{{"a", "b"}});
 }
 
+TEST_CASE("the last row may lack its end of line") {
+  for (const std::string last : {"1,2", "1,", ",", ", ", "\"\"", "\"a\",", ",\"\"", "1, ", "a,b,"}) {
+    INFO(last);
+    const Rows rows = read("a,b\n" + last + "\n");
+    CHECK(rows.size() == 2);
+    CHECK(read("a,b\n" + last) == rows);
+    CHECK(read("a,b\n" + last + "\r") == rows);
+  }
+}
+
 TEST_CASE("rows have the number of their first line") {
   std::vector<std::int64_t> lines;
   read("a\n\n\"b\n\n\",c\r\nd\n", ',', &lines);

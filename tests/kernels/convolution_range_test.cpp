@@ -17,8 +17,8 @@ struct Arrays {
   kernels::Window s;
   Guarded<float> x, w, dy;
 
-  explicit Arrays(Padding padding = Padding::same)
-      : s(place_window("test", {3, 13, 9, 17}, {.size = 3, .padding = padding})), x(0), w(0), dy(0) {
+  explicit Arrays(Padding padding = Padding::same, std::int64_t height = 13, std::int64_t width = 9)
+      : s(place_window("test", {3, height, width, 17}, {.size = 3, .padding = padding})), x(0), w(0), dy(0) {
     RandomStream random(6);
     x = drawn<float>(random, s.input_pixels() * s.channels);
     w = drawn<float>(random, 9 * s.channels * filters);
@@ -93,6 +93,21 @@ TEST_CASE("a large or non-finite value affects only the outputs that depend on i
         CHECK(dx >= a.x.size() - 9 * 17);
         CHECK(dw >= (whole_pixel ? 0 : 9 * 16 * 17));
       }
+    }
+  }
+}
+
+TEST_CASE("a large value in the last row and column affects only the outputs that depend on it, for any size of them") {
+  for (std::int64_t height = 17; height <= 20; ++height) {
+    for (std::int64_t width = 9; width <= 12; ++width) {
+      INFO(height << " x " << width);
+      Arrays a(Padding::same, height, width);
+      a.x_at(1, height - 1, width - 1, 2) = -1e8F;
+      a.dy_at(2, height - 1, width - 1, 2) = 1e8F;
+      const auto [y, dx, dw] = check_ordinary(a);
+      CHECK(y >= a.dy.size() - 4 * filters);
+      CHECK(dx >= a.x.size() - 4 * 17);
+      CHECK(dw >= 9 * 16 * 17);
     }
   }
 }

@@ -53,6 +53,21 @@ TEST_CASE("convolution and its derivatives equal their definitions for sizes at 
   }
 }
 
+TEST_CASE("windows that differ in one property from those of Winograd's method equal their definitions") {
+  const Shape images{2, 16, 21, 17};
+  const WindowOptions usual{.size = 3, .padding = Padding::same};
+  REQUIRE(kernels::winograd_applies(place_window("test", images, usual), 18));
+  std::vector<WindowOptions> others(8, usual);
+  others[0].size = {3, 2}, others[1].size = {2, 3}, others[2].size = {3, 4}, others[3].size = {4, 3};
+  others[4].strides = {1, 2}, others[5].strides = {2, 1}, others[6].dilation = {1, 2}, others[7].dilation = {2, 1};
+  for (const WindowOptions& options : others) {
+    const kernels::Window s = place_window("test", images, options);
+    CHECK_FALSE(kernels::winograd_applies(s, 18));
+    check_convolution<double>(s, 18, 5);
+    check_convolution<float>(s, 18, 5);
+  }
+}
+
 TEST_CASE("convolution and its derivatives equal their definitions for many small images, in every instruction set") {
   const auto same = Padding::same;
   for (const auto set : kernels::available_instruction_sets()) {

@@ -159,6 +159,7 @@ TEST_CASE("convolutions that are computed in bands of rows have the bits of sepa
   x = Conv2D({.filters = 16})(Activation(relu)(depthwise(3, 1, Padding::same, 1)(x)));
   x = block(x, depthwise(3, 1, Padding::same, 1), true);
   x = block(x, depthwise({5, 3}, 1, Padding::same, {1, 2}), true);
+  x = block(x, depthwise(3, 1, Padding::same, {3, 1}), true);
   x = Activation(gelu)(block(x, depthwise(3, 2, Padding{0, 1, 0, 1}, 1), false));
   x = block(x, depthwise(1, 3, Padding::valid, 1), false);       // rows that nothing reads
   x = block(x, depthwise(2, 1, Padding{3, 3, 2, 2}, 1), false);  // rows of padding alone

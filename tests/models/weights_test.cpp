@@ -7,6 +7,7 @@
 #include "layers/graph/input.hpp"
 #include "layers/normalization/batch_normalization.hpp"
 #include "models/files/keras/keras_model.hpp"
+#include "models/files/stored_weights.hpp"
 #include "tests/io/files.hpp"
 #include "tests/support/outputs.hpp"
 #include "tests/support/support.hpp"
@@ -68,6 +69,23 @@ TEST_CASE("the report lists conversions and their original types") {
   const LoadReport report = load_weights(model, folder / "brain", {.strict = false});
   CHECK(report.text().starts_with("1 of 8 parameters matched, 1 of them converted from bfloat16; 7 missing"));
   CHECK(model.layer("hidden").named_parameters()[1].second.value().to_vector() == std::vector<double>{1, 2, 0, -1});
+}
+
+TEST_CASE("when a tensor cannot be read, whichever it is, the model is unchanged") {
+  const Model model = seeded_model(1), other = seeded_model(2);
+  const std::vector<Tensor> before = test::values_of(model);
+  const auto& parameters = other.named_parameters();
+  for (std::size_t damaged = 0; damaged < parameters.size(); ++damaged) {
+    StoredWeights file;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const auto& [path, parameter] = parameters[i];
+      const Tensor value = parameter.value();
+      file.weights.push_back({path, {path, value.dtype(), "float32", value.shape(), [value] { return value; }}});
+      if (i == damaged) file.weights.back().tensor.read = []() -> Tensor { fail("a damaged block"); };
+    }
+    CHECK(error_of([&] { load_stored_weights(model, file, "file", {}); }) == "a damaged block");
+    CHECK(std::ranges::equal(before, test::values_of(model), identical));
+  }
 }
 
 TEST_CASE("a file of another model is rejected, and the model is unchanged") {

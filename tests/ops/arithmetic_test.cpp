@@ -75,9 +75,14 @@ TEST_CASE("maximum and minimum give ties to the first operand and keep NaN") {
   const Tensor b = f64({3}, {3, 5, 1});
   CHECK(values_of(maximum(a, b)) == Values{3, 5, 2});
   CHECK(values_of(minimum(a, b)) == Values{1, 5, 1});
-  CHECK(std::isnan(maximum(f64({1}, {nan}), f64({1}, {1})).value().item()));
-  CHECK(std::isnan(minimum(f64({1}, {1}), f64({1}, {nan})).value().item()));
   for (const auto& function : {maximum, minimum}) {
+    ForwardPass with_nan(Mode::training);
+    const Variable u = with_nan.watch(f64({4}, {nan, 1, nan, 2})), v = with_nan.watch(f64({4}, {1, nan, nan, 1}));
+    const Variable larger = function(u, v);
+    for (const std::int64_t i : {0, 1, 2}) CHECK(std::isnan(larger.value().at({i})));
+    with_nan.backward(larger, f64({4}, {1, 1, 1, 0}));
+    CHECK(values_of(with_nan.gradient(u)) == Values{1, 0, 1, 0});  // NaN has the gradient
+    CHECK(values_of(with_nan.gradient(v)) == Values{0, 1, 0, 0});
     ForwardPass pass(Mode::training);
     const Variable x = pass.watch(a);
     const Variable y = pass.watch(b);

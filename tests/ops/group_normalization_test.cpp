@@ -123,6 +123,12 @@ TEST_CASE("a large common offset costs no digits") {
   const Tensor x = Tensor::of({2, 3, 8}, values);
   CHECK(largest_error(x, dy.to(DType::float32), 2, 1e-3) < 3e-6);
   CHECK(largest_error(x.to(DType::float64), dy, 2, 1e-3) < 1e-8);
+  for (const std::int64_t size : {8, 13, 128, 129, 300}) {  // rows, short and long
+    const Tensor rows = random.uniform({5, 1, size}, 0, 11, DType::float64).to(DType::int64).to(DType::float64);
+    const Tensor offset = Tensor::full(rows.shape(), 1e7, DType::float64), slopes = random.normal(rows.shape());
+    INFO("rows of " << size);
+    CHECK(largest_error((Variable(rows) + Variable(offset)).value().to(DType::float32), slopes, 1, 1e-3) < 3e-6);
+  }
   const Tensor same = layer_norm(Tensor::full({2, 5}, 3e7), std::nullopt, std::nullopt, 1e-3).value();
   CHECK(same.to_vector() == std::vector<double>(10, 0));
 }

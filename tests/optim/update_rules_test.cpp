@@ -3,7 +3,15 @@
 #include <functional>
 #include <memory>
 
+#include "framework/autograd/finite_check.hpp"
+#include "optim/adadelta.hpp"
+#include "optim/adagrad.hpp"
 #include "optim/adam.hpp"
+#include "optim/adamax.hpp"
+#include "optim/lamb.hpp"
+#include "optim/lars.hpp"
+#include "optim/lion.hpp"
+#include "optim/nadam.hpp"
 #include "optim/rmsprop.hpp"
 #include "optim/sgd.hpp"
 #include "tests/support/support.hpp"
@@ -176,6 +184,42 @@ double distance_after(const MakeOptimizer& make_optimizer, int count) {
     optimizer->step(gradient_of(p, Tensor::of({2}, slopes, DType::float64)));
   }
   return std::hypot(p.value().at({0}) - 3, p.value().at({1}) + 1);
+}
+
+TEST_CASE("no optimizer has a state or weights that are not finite after gradients whose squares overflow") {
+  using Parameters = std::vector<Parameter>;
+  const std::vector<std::function<std::unique_ptr<Optimizer>(const Parameters&)>> optimizers{
+      [](const Parameters& p) { return std::make_unique<SGD>(p, SGDOptions{.learning_rate = 0.01, .momentum = 0.5}); },
+      [](const Parameters& p) { return std::make_unique<Adam>(p); },
+      [](const Parameters& p) { return std::make_unique<AdamW>(p); },
+      [](const Parameters& p) { return std::make_unique<Nadam>(p); },
+      [](const Parameters& p) { return std::make_unique<Adamax>(p); },
+      [](const Parameters& p) {
+        return std::make_unique<RMSprop>(p, RMSpropOptions{.momentum = 0.5, .centered = true});
+      },
+      [](const Parameters& p) { return std::make_unique<Adagrad>(p); },
+      [](const Parameters& p) { return std::make_unique<Adadelta>(p); },
+      [](const Parameters& p) { return std::make_unique<Lion>(p); },
+      [](const Parameters& p) { return std::make_unique<LAMB>(p); },
+      [](const Parameters& p) { return std::make_unique<LARS>(p); }};
+  for (const auto& [dtype, sizes] : {std::pair(DType::float32, std::vector{1e15, 2e19, 1e20, 1e38}),
+                                     std::pair(DType::float64, std::vector{1e100, 1e155, 1e200, 1e307})}) {
+    for (const double size : sizes) {
+      for (std::size_t i = 0; i < optimizers.size(); ++i) {
+        const Parameter p("p", Tensor::of({2, 1}, {0.5, -0.25}, dtype));
+        const auto optimizer = optimizers[i]({p});
+        INFO(optimizer->type() << ", " << size);
+        for (const double slope : {size, -size, 1.0, 0.5}) {
+          optimizer->step(gradient_of(p, Tensor::of({2, 1}, {slope, -slope / 2}, dtype)));
+          CHECK(all_finite(p.value()));
+          for (const auto& [name, slot] : optimizer->named_state()) {
+            INFO(name);
+            CHECK(all_finite(slot));
+          }
+        }
+      }
+    }
+  }
 }
 
 // The first step of Adam is the rate, that of RMSprop the rate / sqrt(1 - rho), or, centered, the rate / sqrt((1 - rho)

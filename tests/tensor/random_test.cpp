@@ -36,6 +36,21 @@ TEST_CASE("streams continue where they ended, differ from each other and do not 
   CHECK(identical(alone, RandomStream(1).normal({100000})));
 }
 
+TEST_CASE("a draw advances the stream by the blocks of 128 bits that it used, of both distributions and types") {
+  const Tensor whole = RandomStream(9, 2).uniform({200}, 0, 1, DType::float64);  // two numbers from each block
+  for (const auto& draw : {&RandomStream::uniform, &RandomStream::normal}) {
+    for (const DType dtype : {DType::float32, DType::float64}) {
+      for (const std::int64_t n : {1, 2, 3, 4, 5, 8, 31, 32, 33, 64, 65}) {
+        INFO(n << " of " << to_string(dtype));
+        RandomStream stream(9, 2);
+        (stream.*draw)({n}, 0, 1, dtype);
+        const std::int64_t of_block = dtype == DType::float32 ? 4 : 2, used = (n + of_block - 1) / of_block;
+        CHECK(identical(stream.uniform({2}, 0, 1, DType::float64), whole.rows(2 * used, 2 * used + 2)));
+      }
+    }
+  }
+}
+
 TEST_CASE("uniform and normal numbers have the moments and limits of their distributions") {
   for (const DType dtype : {DType::float32, DType::float64}) {
     const auto u = RandomStream(5).uniform({200000}, -2, 4, dtype).to_vector();

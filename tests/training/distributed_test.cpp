@@ -81,7 +81,7 @@ TEST_CASE("ignored labels and weights and accumulated batches give the same bits
   }
 }
 
-/// Adds a parameter of its own to batches whose first number is positive.
+/// Adds a parameter of its own to batches whose first number is positive, and remembers their mean.
 class Sometimes final : public Layer {
  public:
   struct Options {
@@ -91,11 +91,13 @@ class Sometimes final : public Layer {
   std::string type() const override { return "Sometimes"; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return inputs; }
   std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>&) const override {
-    return {{"often", {1}, zeros()}, {"never", {1}, zeros()}};
+    return {{"often", {1}, zeros()}, {"never", {1}, zeros()}, {"seen", {1}, zeros(), false}};
   }
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
     const Variable& x = inputs.front();
     if (x.value().at({0, 0}) <= 0) return {x};
+    if (pass.training())
+      pass.update(state("seen"), [seen = mean(x.detached()).value()](const Tensor&) { return seen.reshaped({1}); });
     return {x + parameter(pass, "often")};
   }
 };
@@ -123,6 +125,26 @@ TEST_CASE("a parameter that some shards have no gradient of has the gradient zer
     run_on_threads(ranks, [&](const auto& communicator) {
       const Model model = train(communicator);
       if (communicator->rank() == 0) check_identical(values_of(alone), values_of(model));  // one thread checks
+    });
+  }
+}
+
+TEST_CASE("a state that some shards change becomes the mean over these shards, by their numbers of samples") {
+  // shards of 2, 3, 2 and 3 samples; the first and the last change the state
+  const Dataset data(Tensor::of({10, 1}, {1, 3, -1, -1, -1, -1, -1, 7, 8, 12}), Tensor::zeros({10, 1}));
+  for (const int ranks : {1, 2, 4}) {
+    run_on_threads(ranks, [&](const auto& communicator) {
+      const auto input = Input({1});
+      Model model(input, Dense({.units = 1})(LayerHandle<Sometimes>()(input)));
+      SGD sgd(model.parameters());
+      fit(model, sgd, data,
+          {.batch_size = 10,
+           .loss = loss::mean_squared_error(),
+           .shuffle = false,
+           .distributed = {.communicator = communicator, .shards = 4},
+           .show_progress = false});
+      const double seen = model.parameter("sometimes/seen").value().item();
+      if (communicator->rank() == 0) CHECK(seen == Approx((2 * 2.0 + 3 * 9.0) / 5));
     });
   }
 }
