@@ -158,8 +158,8 @@ void Optimizer::minimize(const Variable& loss, ForwardPass& pass) {
       check_gradient_values(type_, parameter, gradient, options_.clip_value > 0, iterations_);
       update_one(*place, gradient, rate, 1);
     });
-    check(any, "{}::minimize: expected a loss that depends on one of the {} parameters, got one that does not", type_,
-          parameters_.size());
+    check(any, "{}::minimize: expected a loss that depends on a parameter of the optimizer, got one that does not",
+          type_);
   });
   ++iterations_;
 }

@@ -62,10 +62,10 @@ void adapt(Model& model, const Dataset& data) {
   const std::vector<const Layer*> layers = normalizations(model);
   std::vector<double> means, variances;
   for (const Moments& channel : moments_of(data)) {
+    check(std::isfinite(channel.mean), "adapt: expected finite numbers in the data, got others in channel {}",
+          means.size());
     means.push_back(channel.mean);
     variances.push_back(channel.squares / channel.count);
-    check(std::isfinite(variances.back()), "adapt: expected finite numbers in the data, got mean {} and variance {}",
-          means.back(), variances.back());
   }
   const Shape channels{std::ssize(means)};
   const double most = model.dtype() == DType::float32 ? static_cast<double>(std::numeric_limits<float>::max())

@@ -39,19 +39,22 @@ std::vector<std::string> History::names() const {
 }
 
 void History::save_csv(const std::filesystem::path& path) const {
-  write_atomically(path, [&](std::ostream& out) {
-    out << "epoch";
-    for (const std::string& name : names()) out << ',' << csv_field(name);
-    out << '\n';
-    for (const EpochResult& epoch : epochs_) {
-      out << epoch.epoch;
-      for (const std::string& name : names()) {
-        const std::optional<double> value = epoch.figures.find(name);
-        out << ',' << (value ? fmt::format("{}", *value) : "");
-      }
-      out << '\n';
-    }
-  });
+  write_atomically(
+      path,
+      [&](std::ostream& out) {
+        out << "epoch";
+        for (const std::string& name : names()) out << ',' << csv_field(name);
+        out << '\n';
+        for (const EpochResult& epoch : epochs_) {
+          out << epoch.epoch;
+          for (const std::string& name : names()) {
+            const std::optional<double> value = epoch.figures.find(name);
+            out << ',' << (value ? fmt::format("{}", *value) : "");
+          }
+          out << '\n';
+        }
+      },
+      "History::save_csv");
 }
 
 std::string History::table() const {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/amount.hpp"
 #include "framework/io/input_file.hpp"
 
 namespace xtape {
@@ -65,8 +66,8 @@ const char* type_name(std::uint8_t code) {
 std::size_t read_rank(GzipReader& file) {
   std::array<std::uint8_t, 4> magic{};
   const std::size_t count = file.read(magic);
-  check(count == magic.size(), "load_idx: expected the 4 bytes that begin an IDX file, got {} bytes in {}", count,
-        file.path());
+  check(count == magic.size(), "load_idx: expected the 4 bytes that begin an IDX file, got {} in {}",
+        amount(count, "byte"), file.path());
   check(magic[0] == 0 && magic[1] == 0,
         "load_idx: expected an IDX file, which begins with 00 00, got {:02x} {:02x} in {}", magic[0], magic[1],
         file.path());
@@ -88,7 +89,7 @@ Shape read_shape(GzipReader& file) {
   try {
     return Shape(extents);
   } catch (const Error& error) {
-    fail("load_idx: expected valid extents, got: {} in {}", error.what(), file.path());
+    fail_as(error, "load_idx: expected valid extents, got: {} in {}", error.what(), file.path());
   }
 }
 

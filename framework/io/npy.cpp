@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 
+#include "framework/amount.hpp"
 #include "framework/io/atomic_file.hpp"
 #include "framework/io/file_format.hpp"
 #include "framework/io/half.hpp"
@@ -192,7 +193,7 @@ Tensor in_rows(const Tensor& columns, const Shape& shape) {
 
 Tensor read_npy(const NpyContent& source) {
   std::array<char, 8> start{};
-  check(source.size >= 10, "expected a .npy file, got {} bytes", source.size);
+  check(source.size >= 10, "expected a .npy file, got {}", amount(source.size, "byte"));
   source.read(0, start.data(), 8);
   check(std::string_view(start.data(), signature.size()) == signature,
         "expected a .npy file, which begins with \\x93NUMPY, got another format");
@@ -200,10 +201,10 @@ Tensor read_npy(const NpyContent& source) {
   check(version >= 1 && version <= 3, "expected format version 1, 2 or 3, got {}", version);
   const std::int64_t begin = version == 1 ? 10 : 12;
   std::uint32_t length = 0;
-  check(source.size >= begin, "expected a header, got {} bytes", source.size);
+  check(source.size >= begin, "expected a header, got {}", amount(source.size, "byte"));
   source.read(8, &length, begin - 8);
-  check(length <= source.size - begin && length <= 100'000, "expected a header of at most {} bytes, got {}",
-        std::min<std::int64_t>(source.size - begin, 100'000), length);
+  check(length <= source.size - begin && length <= 100'000, "expected a header of at most {}, got {}",
+        amount(std::min<std::int64_t>(source.size - begin, 100'000), "byte"), length);
   std::string text(length, '\0');
   source.read(begin, text.data(), length);
   const Header header(text);
@@ -216,7 +217,8 @@ Tensor read_npy(const NpyContent& source) {
   const Shape shape(*header.shape);
   const std::int64_t there = source.size - begin - length;
   check(shape.size() <= there / type->width && shape.size() * type->width == there,
-        "expected {} elements of {} bytes for shape {}, got {} bytes", shape.size(), type->width, shape, there);
+        "expected {} of {} for shape {}, got {}", amount(shape.size(), "element"), amount(type->width, "byte"), shape,
+        amount(there, "byte"));
   const Tensor elements = type->read(source, begin + length, shape.size(), code[0] == '>');
   return *header.fortran && shape.rank() > 1 ? in_rows(elements, shape) : elements.reshaped(shape);
 }

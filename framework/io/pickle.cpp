@@ -4,6 +4,7 @@
 #include <limits>
 #include <unordered_map>
 
+#include "framework/amount.hpp"
 #include "framework/error.hpp"
 
 namespace xtape {
@@ -96,8 +97,8 @@ class PickleMachine {
   }
 
   std::string_view taken(std::uint64_t count) {
-    check(count <= bytes_.size() - position_, "expected {} bytes at offset {}, got the end of the pickle", count,
-          position_);
+    check(count <= bytes_.size() - position_, "expected {} at offset {}, got the end of the pickle",
+          amount(count, "byte"), position_);
     const std::string_view result = bytes_.substr(position_, static_cast<std::size_t>(count));
     position_ += result.size();
     return result;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "framework/amount.hpp"
 #include "framework/io/atomic_file.hpp"
 #include "framework/io/file_format.hpp"
 #include "framework/io/half.hpp"
@@ -106,8 +107,8 @@ class OpenSafetensors {
  private:
   SafetensorsHeader read_header(const std::string& path) {
     check_safetensors("load_safetensors", file_, path);
-    check(file_.size() >= 8, "load_safetensors: expected the 8 bytes of the header's length, got {} bytes in {}",
-          file_.size(), path);
+    check(file_.size() >= 8, "load_safetensors: expected the 8 bytes of the header's length, got {} in {}",
+          amount(file_.size(), "byte"), path);
     std::uint64_t length = 0;
     file_.read(0, &length, 8);
     check(length <= static_cast<std::uint64_t>(file_.size() - 8) || may_be_safetensors(file_),

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "framework/amount.hpp"
+
 namespace xtape {
 namespace {
 
@@ -40,9 +42,10 @@ class EntryReader {
     const std::int64_t bytes = result.end - result.begin;
     const std::int64_t width = result.type->width;
     check(bytes % width == 0 && bytes / width == result.shape.size(),
-          "load_safetensors: expected {} elements of {} for tensor \"{}\" of shape {}, got {} bytes (offsets {} to {}) "
+          "load_safetensors: expected {} of {} for tensor \"{}\" of shape {}, got {} (offsets {} to {}) "
           "in {}",
-          result.shape.size(), result.type->name, name, result.shape, bytes, result.begin, result.end, path_);
+          amount(result.shape.size(), "element"), result.type->name, name, result.shape, amount(bytes, "byte"),
+          result.begin, result.end, path_);
     return result;
   }
 
@@ -61,7 +64,7 @@ class EntryReader {
     try {
       return Shape(extents);
     } catch (const Error& error) {
-      fail("load_safetensors: expected the shape of tensor \"{}\", got: {} in {}", name, error.what(), path_);
+      fail_as(error, "load_safetensors: expected the shape of tensor \"{}\", got: {} in {}", name, error.what(), path_);
     }
   }
 

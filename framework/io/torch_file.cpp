@@ -6,6 +6,7 @@
 #include <mutex>
 #include <set>
 
+#include "framework/amount.hpp"
 #include "framework/io/file_format.hpp"
 #include "framework/io/half.hpp"
 #include "framework/io/pickle.hpp"
@@ -196,7 +197,7 @@ class TorchArchive {
     } catch (const Error& error) {
       const std::string text = error.what();
       if (text.starts_with(function_ + ": ")) throw;
-      fail("{}: {}: {}", function_, path_, text);
+      fail_as(error, "{}: {}: {}", function_, path_, text);
     }
   }
 
@@ -250,7 +251,7 @@ class TorchArchive {
       try {
         return tensor_of(&value);
       } catch (const Error& error) {
-        fail("tensor \"{}\": {}", name, error.what());
+        fail_as(error, "tensor \"{}\": {}", name, error.what());
       }
     }();
     const std::size_t axes = tensor.view.extents.size();
@@ -267,8 +268,8 @@ class TorchArchive {
     const std::string entry = fmt::format("{}data/{}", prefix_, tensor.key);
     const std::int64_t bytes = archive_.size(entry);
     check(bytes % tensor.type->width == 0 && bytes / tensor.type->width == tensor.elements,
-          "expected a storage of {} elements of {} for \"{}\", got {} bytes", tensor.elements, tensor.type->name, name,
-          bytes);
+          "expected a storage of {} of {} for \"{}\", got {}", amount(tensor.elements, "element"), tensor.type->name,
+          name, amount(bytes, "byte"));
     Tensor result = Tensor::empty(shape, *tensor.type->dtype);
     const std::shared_ptr<const std::string> storage = read_storage(entry);
     if (result.size() > 0) tensor.type->gather(*storage, big_endian_, tensor.view, result);

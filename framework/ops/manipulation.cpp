@@ -189,10 +189,14 @@ Variable stack(const std::vector<Variable>& inputs, int axis) {
 
 std::vector<Variable> split(const Variable& x, const Extents& sizes, int axis) {
   axis = checked_axis("split", x.shape(), axis);
-  check(std::ranges::all_of(sizes, [](std::int64_t size) { return size >= 0; }) &&
-            std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0}) == x.dim(axis),
-        "split: expected sizes of 0 or more with the sum {}, the extent of axis {} of {}, got ({})", x.dim(axis), axis,
-        x.shape(), fmt::join(sizes, ", "));
+  std::int64_t rest = x.dim(axis);
+  const bool fits = std::ranges::all_of(sizes, [&](std::int64_t size) {
+    if (size < 0 || size > rest) return false;
+    rest -= size;
+    return true;
+  });
+  check(fits && rest == 0, "split: expected sizes of 0 or more with the sum {}, the extent of axis {} of {}, got ({})",
+        x.dim(axis), axis, x.shape(), fmt::join(sizes, ", "));
   std::vector<Variable> parts;
   Extents begin(static_cast<std::size_t>(x.rank()));
   for (const std::int64_t size : sizes) {

@@ -20,7 +20,7 @@ Placement place(std::int64_t input, std::int64_t size, std::int64_t stride, std:
 void check_positive(std::string_view function, std::string_view what, Extent2D extent) {
   constexpr std::int64_t most = std::int64_t{1} << 30;
   check(extent.height >= 1 && extent.width >= 1 && extent.height <= most && extent.width <= most,
-        "{}: expected {} of 1 or more, got ({}, {})", function, what, extent.height, extent.width);
+        "{}: expected {} from 1 to 2^30, got ({}, {})", function, what, extent.height, extent.width);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "framework/amount.hpp"
 #include "framework/io/utf8.hpp"
 #include "models/graph/plot.hpp"
 
@@ -22,10 +23,12 @@ std::string escaped(std::string_view text) {
       result += "&gt;";
     else if (c == '"')
       result += "&quot;";
+    else if (c == '\\')
+      result += "&#92;";  // Graphviz replaces \N and others by names
     else if (byte < 0x20 || byte == 0x7F)
       result += ' ';
     else if (length == 0)
-      result += fmt::format("\\x{:02x}", byte);
+      result += fmt::format("&#92;x{:02x}", byte);
     else
       result += text.substr(0, length);
     text.remove_prefix(std::max<std::size_t>(1, length));
@@ -167,8 +170,7 @@ class DotWriter {
     }
     std::int64_t count = 0;
     for (const auto& [path, parameter] : node.layer->named_parameters()) count += parameter.shape().size();
-    if (options_.parameters && count > 0)
-      details += fmt::format("{}{} parameters", details.empty() ? "" : " · ", count);
+    if (options_.parameters && count > 0) details += (details.empty() ? "" : " · ") + amount(count, "parameter");
     if (!details.empty())
       details = fmt::format("<tr><td><font point-size=\"10\" color=\"#56606a\">{}</font></td></tr>", details);
     return fmt::format(

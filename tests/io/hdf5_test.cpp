@@ -202,7 +202,7 @@ TEST_CASE("load_hdf5 lists the existing data sets when the requested one is miss
 }
 
 TEST_CASE("load_hdf5 rejects elements and shapes that a tensor cannot have") {
-  CHECK_THAT(error_for([](hid_t file) { add(file, "x", H5T_C_S1, {1}, nullptr); }), Contains("strings of 1 bytes"));
+  CHECK_THAT(error_for([](hid_t file) { add(file, "x", H5T_C_S1, {1}, nullptr); }), Contains("strings of 1 byte"));
   CHECK_THAT(error_for([](hid_t file) { add(file, "x", H5T_NATIVE_LDOUBLE, {1}, nullptr); }),
              Contains("floating numbers of 16 bytes"));
   CHECK_THAT(error_for([](hid_t file) { add(file, "x", H5T_NATIVE_UINT8, std::vector<hsize_t>(9, 1), nullptr); }),
@@ -251,9 +251,9 @@ TEST_CASE("load_hdf5 allocates no memory for elements that are not in the file")
   };
   CHECK_THAT(
       error_for(chunked(false)),
-      Contains("load_hdf5: expected 1099511627776 elements of 1 bytes in \"x\" of ") &&
+      Contains("load_hdf5: expected 1099511627776 elements of 1 byte in \"x\" of ") &&
           Contains(" for shape (1048576, 1048576), got 0 bytes in the file; it is cut short or was never filled"));
-  CHECK_THAT(error_for(chunked(true)), Contains("load_hdf5: expected 1099511627776 elements of 1 bytes in \"x\" of ") &&
+  CHECK_THAT(error_for(chunked(true)), Contains("load_hdf5: expected 1099511627776 elements of 1 byte in \"x\" of ") &&
                                            Contains(" for shape (1048576, 1048576), got 0 bytes of compressed data in "
                                                     "the file; it is cut short or was never filled"));
   CHECK(kernels::pool_usage().held == before);

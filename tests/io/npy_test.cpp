@@ -125,7 +125,7 @@ TEST_CASE("damaged and other arrays of NumPy are errors") {
   refused("PK\x03\x04 and more", "a zip archive");
   refused("not an array at all", "expected a .npy file, which begins with \\x93NUMPY, got another format");
   refused(npy(header("<f4", "(1,)"), one, 4), "expected format version 1, 2 or 3, got 4");
-  refused(npy(header("<f4", "(1,)"), one + "x"), "expected 1 elements of 4 bytes for shape (1,), got 5 bytes");
+  refused(npy(header("<f4", "(1,)"), one + "x"), "expected 1 element of 4 bytes for shape (1,), got 5 bytes");
   refused(npy(header("<f4", "(2,)"), one), "expected 2 elements of 4 bytes for shape (2,), got 4 bytes");
   refused(npy(header("<f4", "(1000000000, 1000000000)"), one), "for shape (1000000000, 1000000000)");
   refused(npy(header("<f4", "(9223372036854775807, 9223372036854775807)"), one), "expected");
@@ -151,7 +151,7 @@ TEST_CASE("damaged and other arrays of NumPy are errors") {
   refused(npy("{'descr': '<f4', 'order': 'C'}", one), "expected descr, fortran_order and shape, got \"order\"");
   refused(std::string("\x93NUMPY\x01", 7), "expected a .npy file, got 7 bytes");
   refused(std::string("\x93NUMPY\x02\x00\xFF\xFF", 10), "expected a header, got 10 bytes");
-  refused(std::string("\x93NUMPY\x01\x00\xFF\xFF{", 11), "a header of at most 1 bytes, got 65535");
+  refused(std::string("\x93NUMPY\x01\x00\xFF\xFF{", 11), "a header of at most 1 byte, got 65535");
   refused(npy(header("<u8", "(1,)"), bytes_of<std::uint64_t>({~0ULL})), "up to 2^63 - 1");
   CHECK_THAT(
       error_of([] { load_npy("/nowhere/a.npy"); }),

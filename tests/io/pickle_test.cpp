@@ -109,7 +109,7 @@ TEST_CASE("pickles of other protocols, other functions and damaged ones are reje
   const std::string beginning = "expected a pickle of protocol 2 to 5, got another beginning";
   CHECK(error_of([] { unpickled("N", 6); }) == beginning);
   CHECK(error_of([] { Pickle("N.", {}); }) == beginning);
-  CHECK(error_of([] { Pickle("\x80\x02", {}); }) == "expected 1 bytes at offset 2, got the end of the pickle");
+  CHECK(error_of([] { Pickle("\x80\x02", {}); }) == "expected 1 byte at offset 2, got the end of the pickle");
   CHECK(error_of([] { unpickled("ca\nC\n"); }) == "expected a.B, got a.C");
   CHECK(error_of([] { unpickled("ca"); }) == "expected a line at offset 3, got the end of the pickle");
   CHECK(error_of([] { unpickled("I1\n"); }) == "expected a pickle of plain data, got the opcode 0x49 at offset 2");

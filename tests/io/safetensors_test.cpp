@@ -307,7 +307,7 @@ TEST_CASE("load_safetensors checks type, shape and offsets of each tensor") {
              Contains("load_safetensors: expected 3 elements of float32 for tensor \"w\" of shape (3,), got 8 bytes "
                       "(offsets 0 to 8) in "));
   CHECK_THAT(error_for_header(one("\"F32\"", "[1]", "[0,7]"), data),
-             Contains("load_safetensors: expected 1 elements of float32 for tensor \"w\" of shape (1,), got 7 bytes "
+             Contains("load_safetensors: expected 1 element of float32 for tensor \"w\" of shape (1,), got 7 bytes "
                       "(offsets 0 to 7) in "));
   CHECK_THAT(error_for_header(one("\"F32\"", "[2]", "[0]"), data),
              Contains("load_safetensors: expected data_offsets [begin, end] within the 8 bytes of data for tensor "

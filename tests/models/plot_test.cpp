@@ -44,11 +44,13 @@ TEST_CASE("names are escaped, and nested models are frames") {
   CHECK_THAT(text, Catch::Contains("a&quot;&lt;b&gt;&amp;</td>") && Catch::Contains("label=<in&lt;ner>"));
   const Model foreign(input, Flatten({.name = "größe_手"})(input));
   CHECK_THAT(dot_text(foreign), Catch::Contains("größe_手</td>"));
+  const Model escapes(input, Flatten({.name = "\\N\\l"})(input));
+  CHECK_THAT(dot_text(escapes), Catch::Contains("&#92;N&#92;l</td>"));
   const Model broken(input, Flatten()(input));
   broken.nodes().back().layer->rename(
       "a\x01\n\x7F\x1F"
       "b\xff\x80 \xe6\x89!");
-  CHECK_THAT(dot_text(broken), Catch::Contains("a    b\\xff\\x80 \\xe6\\x89!</td>"));
+  CHECK_THAT(dot_text(broken), Catch::Contains("a    b&#92;xff&#92;x80 &#92;xe6&#92;x89!</td>"));
   CHECK_THAT(text, Catch::Contains("\"n0\" -> \"n1_0\"") && Catch::Contains("\"n1_0\" -> \"n1_1\"") &&
                        Catch::Contains("\"n1_1\" -> \"n2\""));
 }

@@ -137,6 +137,9 @@ TEST_CASE("stack and split are inverse") {
   CHECK(error_of([&] {
           split(a, {4, -1}, 1);
         }) == "split: expected sizes of 0 or more with the sum 3, the extent of axis 1 of (2, 3), got (4, -1)");
+  constexpr std::int64_t large = std::int64_t{1} << 62, least = std::numeric_limits<std::int64_t>::min();
+  CHECK(error_of([&] { split(a, {large, large, large, large, 3}, 1); }) != "");  // their sum is 3 in 64 bits
+  CHECK(error_of([&] { split(a, {least, least, 3}, 1); }) != "");
   CHECK(error_of([&] { split(a, 2, 1); }) ==
         "split: expected a number of parts that divides the extent 3 of axis 1 of (2, 3), got 2");
   CHECK(error_of([&] { split(a, 0, 1); }) ==

@@ -67,10 +67,10 @@ TEST_CASE("windows that do not fit the image are rejected with the sizes") {
         "f: expected images at least as large as the window, 3 x 3 taps dilated by 3 x 3, got (1, 4, 5, 1); use "
         "Padding::same or larger images");
   CHECK(error_of([&] { place_window("f", image, {.size = 0}); }) ==
-        "f: expected a window size of 1 or more, got (0, 0)");
+        "f: expected a window size from 1 to 2^30, got (0, 0)");
   CHECK(error_of([&] {
           place_window("f", image, {.size = 1, .strides = {1, 0}});
-        }) == "f: expected strides of 1 or more, got (1, 0)");
+        }) == "f: expected strides from 1 to 2^30, got (1, 0)");
   CHECK(error_of([&] { place_window("f", image, {.size = 1, .padding = Padding(0, -1, 0, 0)}); }) ==
         "f: expected padding of 0 to 2^30, got (0, -1, 0, 0)");
   const std::int64_t most = std::int64_t{1} << 30;
@@ -81,7 +81,7 @@ TEST_CASE("windows that do not fit the image are rejected with the sizes") {
           place_window("f", {4, 5, 1}, {.size = 1});
         }) == "f: expected images (n, height, width, channels), got shape (4, 5, 1)");
   CHECK(error_of([&] { place_window("f", image, {.size = std::int64_t{1} << 40}); }) ==
-        "f: expected a window size of 1 or more, got (1099511627776, 1099511627776)");
+        "f: expected a window size from 1 to 2^30, got (1099511627776, 1099511627776)");
 }
 
 TEST_CASE("pooling rejects padding as large as its window, and images without pixels or channels") {

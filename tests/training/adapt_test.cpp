@@ -1,6 +1,7 @@
 #include "training/adapt.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include "framework/tensor/random.hpp"
 #include "layers/layers.hpp"
@@ -102,7 +103,15 @@ TEST_CASE("adapt rejects invalid data and models, and changes nothing") {
   Model table(column, Normalization()(column));
   CHECK(error_of([&] {
           adapt(table, data_of(Tensor::of({2, 1}, {1e200, -1e200}, DType::float64)));
-        }) == "adapt: expected finite numbers in the data, got mean 0 and variance inf");
+        }) == "adapt: expected a variance that float32 can hold, got inf; divide the data by a constant");
+  const double infinite = std::numeric_limits<double>::infinity();
+  for (const double value : {infinite, -infinite, std::numeric_limits<double>::quiet_NaN()}) {
+    const SymbolicTensor pair = Input({2});
+    Model two_channels(pair, Normalization()(pair));
+    CHECK(error_of([&] {
+            adapt(two_channels, data_of(Tensor::of({2, 2}, {1, 2, 3, value}, DType::float64)));
+          }) == "adapt: expected finite numbers in the data, got others in channel 1");
+  }
   const Dataset wide = data_of(Tensor::of({2, 1, 1, 1}, {1e30, -1e30}, DType::float64));
   Model narrow = normalizing({1, 1, 1});
   CHECK(error_of([&] { adapt(narrow, wide); }) ==

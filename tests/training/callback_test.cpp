@@ -256,7 +256,8 @@ TEST_CASE("the CSV file has the whole history after each epoch, and training con
           2);
   }
   std::cerr.rdbuf(before);
-  const std::string text = errors.str(), message = "CSVLogger: training continues without its log: expected";
+  const std::string text = errors.str(),
+                    message = "CSVLogger: training continues without its log: History::save_csv: expected";
   CHECK(text.starts_with(message));
   CHECK(std::ranges::count(text, '\n') == 2);
   CHECK(text.substr(text.find('\n') + 1).starts_with(message));

@@ -208,7 +208,7 @@ TEST_CASE("fit rejects invalid arguments before the first step") {
         "fit: expected finite class weights of at least 0, got -1");
   CHECK(fit_error(model, data, {.batch_size = 0}) == "fit: expected a batch_size of at least 1, got 0");
   CHECK(fit_error(model, data, {.loss = {{loss::softmax_cross_entropy()}, {loss::softmax_cross_entropy()}}}) ==
-        "fit: expected a loss for each of the 1 outputs of model model, got 2");
+        "fit: expected 1 loss for model model, one for each output, got 2");
   CHECK(fit_error(model, data, {.loss = {{loss::softmax_cross_entropy(), -1}}}) ==
         "fit: expected a finite weight of at least 0 for the loss softmax_cross_entropy, got -1");
   CHECK(fit_error(model, data, {.loss = {{loss::softmax_cross_entropy(), 0}}}) ==

@@ -417,7 +417,7 @@ TEST_CASE("what Keras does not have is not saved") {
   refused(adam, {.loss = loss::dice()}, "with whole_batch");
   refused(adam, {.metrics = {metric::f1()}}, "got f1");
   refused(adam, {.metrics = {metric::precision()}}, "got one of classes");
-  refused(adam, {.loss = Losses{{loss::hinge()}, {loss::hinge()}}}, "one for each of 1 outputs, got 2");
+  refused(adam, {.loss = Losses{{loss::hinge()}, {loss::hinge()}}}, "one for each output, 1 in all, got 2");
 }
 
 TEST_CASE("losses and metrics of several outputs are the same after saving") {

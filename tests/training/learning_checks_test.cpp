@@ -454,7 +454,7 @@ TEST_CASE("messages of fit, evaluate and predict have the numbers of inputs and 
           predict(outputs, Tensor::zeros({1, 2}));
         }) == "predict: expected a model of one output, got model model of 2; use predict_all()");
   CHECK(error_of([&] { evaluate(outputs, quadrants(8)); }) ==
-        "evaluate: expected a target for each of the 2 outputs of model model, got 1");
+        "evaluate: expected 2 targets for model model, one for each output, got 1");
 }
 
 TEST_CASE("the losses of training and validation both include the penalties of regularizers") {

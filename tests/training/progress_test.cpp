@@ -1,6 +1,7 @@
 #include "training/callbacks/progress.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <memory>
 #include <sstream>
@@ -46,6 +47,8 @@ TEST_CASE("durations are printed as minutes and seconds, or with hours") {
   CHECK(duration_text(725) == "12:05");
   CHECK(duration_text(3723) == "1:02:03");
   CHECK(duration_text(-1) == "0:00");
+  CHECK(duration_text(std::nan("")) == "0:00");
+  for (const double long_time : {3.6e9, 1e300, HUGE_VAL}) CHECK(duration_text(long_time) == "1000000:00:00");
 }
 
 TEST_CASE("numbers of epochs are as wide as the last one") {

@@ -146,7 +146,7 @@ TEST_CASE("weights apply to all targets, or are given for each target") {
   CHECK(own["price_loss"] == Approx(price(v)));
   CHECK(own["kind_accuracy"] == Approx(metric::accuracy()(y[0], data.targets()[0].values)));
   CHECK(error_of([&] { data.weighted(std::vector<Tensor>{w}); }) ==
-        "Dataset::weighted: expected weights for each of the 2 targets, got 1");
+        "Dataset::weighted: expected 2 tensors of weights, one for each target, got 1");
 }
 
 namespace {
@@ -420,7 +420,7 @@ TEST_CASE("data with several targets and labels of positions reject invalid argu
     options.show_progress = false;
     return error_of([&] { fit(model, sgd, data, options); });
   };
-  CHECK(train({}, first) == "fit: expected a loss for each of the 2 outputs of model model, got 1");
+  CHECK(train({}, first) == "fit: expected 2 losses for model model, one for each output, got 1");
   CHECK(train({.loss = losses, .metrics = {metric::f1()}}, first) ==
         "fit: expected the metric f1 to name the output that it measures, one of kind, price, got \"\"");
   CHECK(train({.loss = losses, .class_weights = {1, 2, 3}}, first) ==

@@ -149,7 +149,7 @@ TEST_CASE("targets of positions that cannot be moved are rejected") {
         "DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 216), as many numbers "
         "as an image has; reshape them, or leave out flip, rotation, zoom and shift");
   CHECK(refused({image_count, height * width}, flip) ==
-        "DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 108), 1 numbers for "
+        "DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 108), 1 number for "
         "each pixel of an image; reshape them, or leave out flip, rotation, zoom and shift");
   CHECK(refused({image_count, height * width * 4}, flip) ==
         "DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 432), 4 numbers for "

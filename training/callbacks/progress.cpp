@@ -89,7 +89,8 @@ double steady_seconds() {
 }
 
 std::string duration_text(double seconds) {
-  const long long whole = std::llround(std::max(0.0, seconds));
+  constexpr double most = 3.6e9;  // a million hours
+  const long long whole = std::llround(seconds > 0 ? std::min(seconds, most) : 0);
   if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
   return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }

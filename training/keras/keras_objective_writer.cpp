@@ -114,7 +114,7 @@ Json metric_to_keras(const Metric& metric, bool yes_no) {
 
 Json objective_to_keras(const Model& model, const Losses& losses, const Metrics& metrics) {
   const std::size_t outputs = model.output_nodes().size();
-  check(losses.all().size() == outputs, "loss: expected one for each of {} outputs, got {}", outputs,
+  check(losses.all().size() == outputs, "loss: expected one for each output, {} in all, got {}", outputs,
         losses.all().size());
   Json all = Json::array(), weights = Json::array(), measured = Json::array();
   bool any_metric = false;

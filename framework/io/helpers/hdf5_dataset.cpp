@@ -4,6 +4,8 @@
 #include <array>
 #include <vector>
 
+#include "framework/amount.hpp"
+
 namespace xtape::hdf5 {
 namespace {
 
@@ -80,7 +82,7 @@ std::string Dataset::stored_type() const {
 }
 
 std::string Dataset::element_type() const {
-  if (!dtype_) return fmt::format("{} of {} bytes", class_name(H5Tget_class(type_)), H5Tget_size(type_));
+  if (!dtype_) return fmt::format("{} of {}", class_name(H5Tget_class(type_)), amount(H5Tget_size(type_), "byte"));
   if (is_bool(type_)) return "bool";
   const bool floating = H5Tget_class(type_) == H5T_FLOAT;
   const char* kind = floating ? "float" : H5Tget_sign(type_) == H5T_SGN_NONE ? "uint" : "int";
@@ -131,7 +133,7 @@ Shape Dataset::read_shape() const {
   try {
     return Shape(std::vector<std::int64_t>(extents.begin(), extents.begin() + rank));
   } catch (const Error& error) {
-    fail("load_hdf5: expected the shape of \"{}\" of {}, got: {}", name_, path_, error.what());
+    fail_as(error, "load_hdf5: expected the shape of \"{}\" of {}, got: {}", name_, path_, error.what());
   }
 }
 
@@ -161,9 +163,10 @@ void Dataset::check_readable() const {
   const std::int64_t most_bytes = stored * (packed ? 1032 : 1) + slack;
   const auto width = static_cast<std::int64_t>(H5Tget_size(type_));
   check(shape_->size() <= most_bytes / width,
-        "load_hdf5: expected {} elements of {} bytes in \"{}\" of {} for shape {}, got {} bytes{} in the file; it is "
+        "load_hdf5: expected {} of {} in \"{}\" of {} for shape {}, got {}{} in the file; it is "
         "cut short or was never filled",
-        shape_->size(), width, name_, path_, *shape_, stored, packed ? " of compressed data" : "");
+        amount(shape_->size(), "element"), amount(width, "byte"), name_, path_, *shape_, amount(stored, "byte"),
+        packed ? " of compressed data" : "");
   if (layout == H5D_CHUNKED) check_chunks(creation, most_bytes, stored);
 }
 

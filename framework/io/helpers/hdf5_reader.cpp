@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "framework/amount.hpp"
+
 namespace xtape::hdf5 {
 namespace {
 
@@ -99,7 +101,8 @@ std::optional<std::vector<std::string>> Reader::strings(const std::string& objec
   const auto size = static_cast<std::uint64_t>(size_);
   const std::uint64_t width = H5Tget_size(type);
   check(width > 0 && width <= size && count <= size / width,
-        "load_hdf5: expected {} strings of {} bytes as {}, got a file of {} bytes", count, width, describe(), size);
+        "load_hdf5: expected {} of {} as {}, got a file of {} bytes", amount(count, "string"), amount(width, "byte"),
+        describe(), size);
   const bool variable = H5Tis_variable_str(type) > 0;
   auto texts = variable ? variable_strings(attribute, type, space, count) : fixed_strings(attribute, type, count);
   check(texts.size() == count, "load_hdf5: expected to read the {}, got: {}", describe(), reason());
