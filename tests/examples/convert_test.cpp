@@ -74,6 +74,24 @@ TEST_CASE("convert writes every format from every format, and stores classes and
   CHECK_THAT(run("convert a.keras b.onnx").text, Contains("Gemm"));
 }
 
+TEST_CASE("convert prints the largest difference of all outputs") {
+  const Programs run;
+  const auto input = Input({5});
+  // --fold multiplies kernels by the factors of the normalization, which rounds
+  const auto inexact = BatchNormalization({.name = "inexact"})(Dense({.units = 40})(input));
+  const auto zero = Dense({.units = 2, .kernel_initializer = zeros(), .name = "zero"})(input);
+  for (const bool last : {false, true}) {
+    const Model model({input}, last ? std::vector{zero, inexact} : std::vector{inexact, zero}, {.seed = 1});
+    model.parameter("inexact/gamma").set_value(RandomStream(1).uniform({40}, 0.5, 2));
+    save_model(model, run.folder() / "two.safetensors");
+    const Run result = run("convert two.safetensors two.onnx --fold");
+    INFO(result.text);
+    CHECK(result.status == 0);
+    CHECK_THAT(result.text,
+               Catch::Matches("[^]*largest difference [0-9.]+e-0[5-8], [0-9.]+e-0[5-8] of the largest output[^]*"));
+  }
+}
+
 TEST_CASE("convert puts weights of PyTorch and others into models, and writes weights") {
   const Programs run;
   const fs::path torch = source_root() / "tests/golden/torch_files";

@@ -115,6 +115,22 @@ TEST_CASE("options that do not fit the samples of an operator are errors that na
       {{.function = "MatMul"},
        {{2, 3}, {2, 3}},
        "Operator: MatMul: expected matrices that fit, got (None, 2, 3) and (None, 2, 3)"},
+      {{.function = "MatMul"}, {{5, 2, 3}, {5, 3, 4}}, ""},
+      {{.function = "MatMul"},
+       {{2, 3}, {5, 3, 4}},
+       "Operator: MatMul: expected matrices whose samples are along the first axis, got (None, 2, 3) and (None, 5, 3, "
+       "4)"},
+      {{.function = "MatMul", .constant_shape = std::vector<std::int64_t>{3, 4}}, {{2, 3}}, ""},
+      {{.function = "MatMul", .constant_shape = std::vector<std::int64_t>{1, 3, 4}}, {{2, 3}}, ""},
+      {{.function = "MatMul", .constant_shape = std::vector<std::int64_t>{6, 3, 4}},
+       {{2, 3}},
+       "Operator: MatMul: expected matrices whose samples are along the first axis, got (None, 2, 3) and (6, 3, 4)"},
+      {{.function = "MatMul", .value_first = true, .constant_shape = std::vector<std::int64_t>{6, 4, 2}},
+       {{5, 2, 3}},
+       "expected"},
+      {{.function = "PRelu"}, {{2, 3}, {3}}, ""},
+      {{.function = "PRelu"}, {{2, 3}, {4}}, "Operator: PRelu: expected slopes that broadcast to (None, 2, 3), got "},
+      {{.function = "PRelu"}, {{3}, {2, 3}}, "Operator: PRelu: expected slopes that broadcast to (None, 1, 3), got "},
       {{.function = "MatMul"},
        {{2, 3}, {3}},
        "Operator: MatMul: expected samples that are matrices, got (None, 2, 3) and (None, 3)"},
@@ -128,6 +144,26 @@ TEST_CASE("options that do not fit the samples of an operator are errors that na
       CHECK_NOTHROW(layer.output_specs(inputs));
     } else {
       CHECK_THAT(test::error_of([&] { layer.output_specs(inputs); }), Catch::Contains(row.message));
+    }
+  }
+}
+
+TEST_CASE("a constant is broadcast to each sample, whichever of them has more axes") {
+  for (const std::vector<std::int64_t>& constant : {std::vector<std::int64_t>{4}, {3, 4}, {2, 3, 4}, {2, 1, 1, 4}}) {
+    for (const bool first : {false, true}) {
+      const auto input = Input({3, 4});
+      const Model model(
+          input, Operator({.function = std::string("Sub"), .value_first = first, .constant_shape = constant})(input));
+      const Tensor x = RandomStream(1).normal({5, 3, 4}), c = model.parameters()[0].value();
+      ForwardPass pass(Mode::inference);
+      const Tensor y = model(x, pass).value();
+      INFO(to_string(c.shape()) << (first ? ", first" : ""));
+      CHECK(model.output_shape().prepended(5) == y.shape());
+      for (std::int64_t n = 0; n < 5; ++n) {
+        const Variable own(x[n]);
+        const Variable expected = first ? Variable(c) - own : own - Variable(c);
+        CHECK(identical(y[n], expected.value()));
+      }
     }
   }
 }

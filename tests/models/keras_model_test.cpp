@@ -298,6 +298,8 @@ TEST_CASE("a layer name with a slash loses it, and a long config is written and 
   save_keras_model(deep, folder / "a.keras");
   save_keras_model(deep, folder / "b.keras");
   CHECK(test::read_bytes(folder / "a.keras") == test::read_bytes(folder / "b.keras"));
+  // time and date of the first entry: 0:00 on 1 January 1980, not those of the clock
+  CHECK(test::read_bytes(folder / "a.keras").substr(10, 4) == std::string("\0\0\x21\0", 4));
 }
 
 TEST_CASE("an archive lists the layers in the order in which its weights are numbered") {

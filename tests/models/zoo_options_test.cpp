@@ -46,8 +46,7 @@ const std::vector<Network>& networks() {
       {"densenet", true, false, [](const Choice& c) { return densenet(121, options_of(c)); }},
       {"mobilenet_v1", true, true, [](const Choice& c) { return mobilenet_v1(options_of(c), 0.25); }},
       {"mobilenet_v2", true, true, [](const Choice& c) { return mobilenet_v2(options_of(c), 0.35); }},
-      {"mobilenet_v3", true, true,
-       [](const Choice& c) { return mobilenet_v3(MobileNetSize::small, options_of(c)); }},
+      {"mobilenet_v3", true, true, [](const Choice& c) { return mobilenet_v3(MobileNetSize::small, options_of(c)); }},
       {"efficientnet_b0", true, true, [](const Choice& c) { return efficientnet_b0(options_of(c)); }},
       {"unet", true, true,
        [](const Choice& c) {
@@ -63,7 +62,8 @@ const std::vector<Network>& networks() {
          o.residual.synchronized = c.synchronized;
          return resnet50(o);
        }},
-      {"conv_net", true, true, [](const Choice& c) {
+      {"conv_net", true, true,
+       [](const Choice& c) {
          return conv_net({.input = Shape{64, 64, c.channels},
                           .classes = c.classes,
                           .batch_normalization = true,
@@ -107,7 +107,8 @@ TEST_CASE("momentum, synchronization and dropout reach the layers of a network")
   for (const Network& network : networks()) {
     INFO(network.name);
     const std::string name = network.name;
-    const Model model = network.make({.momentum = 0.75, .dropout = 0.4375, .synchronized = true}), usual = network.make({});
+    const Model model = network.make({.momentum = 0.75, .dropout = 0.4375, .synchronized = true}),
+                usual = network.make({});
     const auto normalizations = options_in<BatchNormalizationLayer>(model);
     CHECK(normalizations.empty() == !network.normalizes);
     for (const auto& o : normalizations) {
