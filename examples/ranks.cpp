@@ -42,7 +42,8 @@ std::string output_of(const char* command) {
   return text;
 }
 
-constexpr const char* columns_variable = "XTAPE_TERMINAL_COLUMNS";  // from start_ranks to its ranks
+// From start_ranks to its ranks: the width of the terminal, and its process.
+constexpr const char *columns_variable = "XTAPE_TERMINAL_COLUMNS", *starter_variable = "XTAPE_STARTED_BY";
 
 std::atomic<bool> asked = false;  // a signal handler has nothing but what is static
 
@@ -57,9 +58,18 @@ pid_t start_mpirun(std::vector<std::string> words, const sigset_t& mask) {
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
+  int ends[2];  // a program that is started closes them
+  check(pipe2(ends, O_CLOEXEC) == 0, "--ranks: expected to start mpirun, got: {}", std::strerror(errno));
   const pid_t parent = getpid(), process = fork();
-  check(process >= 0, "--ranks: expected to start mpirun, got: {}", std::strerror(errno));
-  if (process > 0) return process;
+  if (process != 0) {
+    int error = process < 0 ? errno : 0;
+    close(ends[1]);
+    while (process > 0 && read(ends[0], &error, sizeof error) < 0 && errno == EINTR) {
+    }
+    close(ends[0]);
+    check(error == 0, "--ranks: expected to start mpirun, got: {}", std::strerror(error));
+    return process;
+  }
   setpgid(0, 0);
   const int nothing = open("/dev/null", O_RDONLY);
   dup2(nothing, STDIN_FILENO);
@@ -68,24 +78,31 @@ pid_t start_mpirun(std::vector<std::string> words, const sigset_t& mask) {
   if (getppid() != parent) _exit(1);
   sigprocmask(SIG_SETMASK, &mask, nullptr);
   execvp(pointers[0], pointers.data());
-  _exit(127);
+  const int error = errno;
+  _exit(write(ends[1], &error, sizeof error) > 0 ? 127 : 126);
 }
+
+/// How mpirun has ended: its status, and the signals that were passed on to it.
+struct Ending {
+  int status = 0, signals = 0;
+  int first = 0;  ///< the first signal; 0 if there was none
+};
 
 /// Waits for mpirun and passes signals on to it: the first one as SIGUSR1, or Ctrl-C as SIGUSR2 if it is Open MPI's,
 /// which passes on both. It is repeated, because mpirun loses what comes before it has started the ranks. The second
-/// one becomes SIGTERM, at which mpirun kills the ranks. Returns its status, and the first signal or 0.
-std::pair<int, int> wait_for(pid_t process, const sigset_t& signals, bool open_mpi) {
-  int first = 0, requests = 0, status = 0;
-  while (waitpid(process, &status, WNOHANG) == 0) {
+/// one becomes SIGTERM, at which mpirun kills the ranks.
+Ending wait_for(pid_t process, const sigset_t& signals, bool open_mpi) {
+  Ending ending;
+  while (waitpid(process, &ending.status, WNOHANG) == 0) {
     const timespec pause{.tv_sec = 0, .tv_nsec = 200'000'000};
     const int signal = sigtimedwait(&signals, nullptr, &pause);
     if (signal > 0 && signal != SIGCHLD) {
-      if (++requests == 1) first = signal;
-      if (requests > 1) kill(process, SIGTERM);
+      if (++ending.signals == 1) ending.first = signal;
+      if (ending.signals > 1) kill(process, SIGTERM);
     }
-    if (requests == 1) kill(process, first == SIGINT && open_mpi ? SIGUSR2 : SIGUSR1);
+    if (ending.signals == 1) kill(process, ending.first == SIGINT && open_mpi ? SIGUSR2 : SIGUSR1);
   }
-  return {status, first};
+  return ending;
 }
 
 /// The number of threads for this rank: processes of one machine that may run on the same processors share them.
@@ -131,6 +148,7 @@ int start_ranks(int ranks, char** argv) {
   for (char** argument = argv + 1; *argument; ++argument) words.emplace_back(*argument);
 
   setenv(columns_variable, std::to_string(terminal_columns()).c_str(), 1);
+  setenv(starter_variable, std::to_string(getpid()).c_str(), 1);
   sigset_t signals, mask;
   sigemptyset(&signals);
   sigaddset(&signals, SIGCHLD);
@@ -141,19 +159,21 @@ int start_ranks(int ranks, char** argv) {
   }
   std::signal(SIGCHLD, SIG_DFL);  // if it were ignored, the status would be lost
   sigprocmask(SIG_BLOCK, &signals, &mask);
-  const auto [status, signal] = wait_for(start_mpirun(words, mask), signals, open_mpi);
+  const Ending ending = wait_for(start_mpirun(words, mask), signals, open_mpi);
   sigprocmask(SIG_SETMASK, &mask, nullptr);
-  const int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-  // After a signal only an error of a rank matters more. Otherwise the status of mpirun says how the ranks were ended,
-  // and that of MPICH has been seen to be 0.
-  if (signal != 0) return code == 2 ? 2 : 128 + (signal == SIGINT ? SIGINT : SIGTERM);
-  check(code != 127, "--ranks: expected to start mpirun, got none");
-  // Open MPI's own report is for those who write programs with MPI. What SIGINT and SIGTERM end, the ranks print.
-  if (code > 128 && code != 128 + SIGINT && code != 128 + SIGTERM) {
-    std::cerr << fmt::format("--ranks: {} was ended by signal {} ({}){}\n", WIFSIGNALED(status) ? "mpirun" : "a rank",
-                             code - 128, strsignal(code - 128),
+  const bool killed = WIFSIGNALED(ending.status);
+  const int code = killed ? 128 + WTERMSIG(ending.status) : WEXITSTATUS(ending.status);
+  // Open MPI's own report is for those who write programs with MPI.
+  const bool ranks_report = code == 128 + SIGINT || code == 128 + SIGTERM;
+  const bool had_not_begun = ending.signals > 0 && (code == 128 + SIGUSR1 || code == 128 + SIGUSR2);
+  if (code > 128 && ending.signals < 2 && !ranks_report && !had_not_begun) {
+    std::cerr << fmt::format("--ranks: {} was ended by signal {} ({}){}\n", killed ? "mpirun" : "a rank", code - 128,
+                             strsignal(code - 128),
                              code == 128 + SIGKILL ? ", as when the memory of the machine is used up" : "");
   }
+  // After a signal only an error of a rank matters more. Otherwise the status of mpirun says how the ranks were ended,
+  // and that of MPICH has been seen to be 0.
+  if (ending.first != 0) return code == 2 ? 2 : 128 + (ending.first == SIGINT ? SIGINT : SIGTERM);
   return code;
 }
 
@@ -165,6 +185,8 @@ int run_on_ranks(const std::function<int(const std::shared_ptr<Communicator>&)>&
   action.sa_handler = ask_to_end;
   action.sa_flags = SA_RESTART;
   for (const int signal : {SIGUSR1, SIGUSR2}) sigaction(signal, &action, nullptr);
+  // mpirun has lost the signal if the program was killed that started it, before it had all ranks
+  if (const int starter = number_in_environment(starter_variable); starter > 0 && kill(starter, 0) != 0) raise(SIGTERM);
   const std::shared_ptr<Communicator> ranks = mpi_communicator(options);
   check(ranks->size() == launched,
         "expected {} processes, as the environment says, got {} from MPI; start them with the mpirun of the MPI that "

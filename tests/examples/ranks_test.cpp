@@ -164,6 +164,21 @@ TEST_CASE("when a rank is killed, or the program that started it, the others end
   }
 }
 
+TEST_CASE("ranks end when the program that started them is killed at any moment") {
+  need_mpi();
+  for (const int milliseconds : {20, 40, 60, 80, 120, 200}) {
+    INFO(milliseconds << " ms");
+    const Programs run;
+    write_other_data(run.folder());
+    BackgroundProgram training(
+        {run.programs() + "/train", "--data", ".", "--epochs", "100000", "--ranks", "2", "--output", "run"},
+        run.folder());
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    training.send(SIGKILL);
+    CHECK(training.wait() == 128 + SIGKILL);  // reads until the ranks have closed the output
+  }
+}
+
 TEST_CASE("ranks leave the standard input of the program unread, as a loop over its lines expects") {
   need_mpi();
   const Programs run;
