@@ -51,16 +51,6 @@ struct ToJson {
     check(std::isfinite(value), "expected a finite number, got {}", value);
     return value;
   }
-  Json operator()(std::int64_t value) const {
-    check(value >= -most_in_config && value <= most_in_config, "expected an integer of at most {}, got {}",
-          most_in_config, value);
-    return value;
-  }
-  Json operator()(const std::vector<std::int64_t>& list) const {
-    Json all = Json::array();
-    for (const std::int64_t value : list) all.push_back((*this)(value));
-    return all;
-  }
   Json operator()(const LayerConfig& config) const { return config_to_json(config); }
   Json operator()(const auto& value) const { return value; }
 };

@@ -31,8 +31,26 @@ Json values_of(const Model& model, const std::vector<NodeOutput>& values) {
   return list;
 }
 
+/// Error when an integer of the options is outside of the range that a reader accepts.
+void check_range(const LayerConfig& config) {
+  const auto check_one = [](const std::string& name, std::int64_t value) {
+    check(value >= -most_in_config && value <= most_in_config, "{}: expected an integer from -{} to {}, got {}", name,
+          most_in_config, most_in_config, value);
+  };
+  for (const auto& [name, value] : config.fields) {
+    if (const auto* one = std::get_if<std::int64_t>(&value)) check_one(name, *one);
+    if (const auto* all = std::get_if<std::vector<std::int64_t>>(&value)) {
+      for (const std::int64_t number : *all) check_one(name, number);
+    }
+    if (const auto* inner = std::get_if<LayerConfig>(&value)) check_range(*inner);
+  }
+}
+
+/// Writes the layer graph, for a reader or only to be compared.
 class GraphWriter {
  public:
+  explicit GraphWriter(bool for_reader) : for_reader_(for_reader) {}
+
   Json layer_of(const std::shared_ptr<Layer>& layer) {
     check(written_.insert(layer.get()).second || layer->named_parameters().empty(),
           "layer {}: expected a layer with parameters in one model alone, got one that is in a model and in another "
@@ -52,7 +70,7 @@ class GraphWriter {
     try {
       const LayerConfig config = layer->config();
       json["config"] = config_to_json(config);
-      check_type(*layer, config);
+      if (for_reader_) check_readable(*layer, config);
     } catch (const Error& error) {
       fail_as(error, "layer {}: {}", layer->name(), error.what());
     }
@@ -73,23 +91,26 @@ class GraphWriter {
             {"outputs", values_of(model, model.output_nodes())}};
   }
 
-  /// Error unless the type stands for the class of the layer: a reader makes a layer of xtape from a type of xtape.
-  void check_type(const Layer& layer, const LayerConfig& config) const {
+  /// Error unless a reader accepts the options, and makes a layer of this class from the type.
+  void check_readable(const Layer& layer, const LayerConfig& config) const {
+    check_range(config);
     const std::string type = layer.type();
+    check(!type.empty(), "expected a type(), got an empty one");
     const auto builtin = builtin_.find(type);
-    bool own = type.empty() || type == "Model";
+    bool names_another = type == "Model";
     if (builtin != builtin_.end()) {
       try {
         const std::shared_ptr<Layer> made = builtin->second(config);
         const Layer& same = *made;
-        own = typeid(same) != typeid(layer);
+        names_another = typeid(same) != typeid(layer);
       } catch (const Error& error) {
         fail_as(error, "expected options of xtape's {}, because type() names it, got: {}", type, error.what());
       }
     }
-    check(!own, "expected a type() that no layer of xtape has, got {}", visible(type));
+    check(!names_another, "expected a type() that no layer of xtape has, got {}", type);
   }
 
+  const bool for_reader_;
   std::set<const Layer*> written_;
   const std::map<std::string, LayerFactory> builtin_ = builtin_layers();
 };
@@ -98,12 +119,16 @@ class GraphWriter {
 
 std::string graph_to_json(const Model& model) {
   try {
-    std::string text = GraphWriter().layer_of(model.definition()).dump();
+    std::string text = GraphWriter(true).layer_of(model.definition()).dump();
     parse_json(text);  // has limits
     return text;
   } catch (const Json::exception& error) {
     fail("expected names in UTF-8, got: {:.200}", error.what());
   }
+}
+
+std::string graph_text(const Model& model) {
+  return GraphWriter(false).layer_of(model.definition()).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace xtape

@@ -48,6 +48,8 @@ Model load_model(const std::filesystem::path& path, const LoadModelOptions& opti
 /// trainable and config. The nodes are the calls in the order of computation, with the name of the layer and the
 /// numbers of the nodes that they read. Error for layers that a file cannot hold.
 std::string graph_to_json(const Model& model);
+/// Internal: the same text, also for options that a reader would reject. Error when a layer has no config().
+std::string graph_text(const Model& model);
 
 /// The class names in a model file of save_model() or save_onnx(); empty when it has none. Error with the path when the
 /// file is not a model file, or when its class names are not a list of texts.

@@ -60,11 +60,11 @@ std::string classes_text(const Dataset& data) {
   return fmt::format("{}", fmt::join(classes, ", "));
 }
 
-/// The checksum of the layer graph; a fixed text if a layer cannot be stored in a file, so that only the parameters of
-/// such models are compared.
+/// The checksum of the layer graph; a fixed text if a layer has no config(), so that only the parameters of such models
+/// are compared.
 std::string checksum(const Model& model) try {
   Checksum sum;
-  sum.add(graph_to_json(model));
+  sum.add(graph_text(model));
   return sum.text();
 } catch (const Error&) {
   return "of classes without config()";
@@ -268,8 +268,13 @@ Resumption::Resumption(TrainingState& run, const fs::path& from)
 
 void Resumption::restore() {
   with_advice([this] {
-    checkpoint_->check_begun(run_);
-    checkpoint_->parts.restore(run_);
+    try {
+      checkpoint_->check_begun(run_);
+      checkpoint_->parts.restore(run_);
+    } catch (...) {
+      rollback_.reset();  // before the advice, which depends on the settings of the run
+      throw;
+    }
   });
   rollback_->keep();
 }
