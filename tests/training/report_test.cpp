@@ -294,6 +294,9 @@ TEST_CASE("samples without a label are left out of matrix, classes and mistakes"
     INFO(ignored);
     CHECK(page(ignored) == expected);
   }
+  const Target some{.values = Tensor::labels({0, -1, 1, -1, -1, 1}), .classes = 3, .ignored_label = -1};
+  CHECK_THAT(page_of({.evaluation = {{"accuracy", 0.5}}, .data = Dataset({images}, {some})}),
+             Contains("accuracy on 3 samples"));
   const Target none{.values = Tensor::labels({-1, -1, -1, -1, -1, -1}), .classes = 3, .ignored_label = -1};
   CHECK(page_of({.data = Dataset({images}, {none}), .outputs = outputs}).find("Confusion") == std::string::npos);
 }
@@ -327,7 +330,8 @@ TEST_CASE("mistakes of a network that ends in a softmax have its outputs as prob
   CHECK(worst != std::string::npos);
   CHECK(page.find("is <b>b</b> <span>(30.0%)</span><br/>predicted as <b>a</b> <span>(70.0%)", worst) !=
         std::string::npos);
-  for (const auto& [first, second] : {std::pair(0.99, 0.02), {1.5, -0.5}}) {  // one row is no distribution
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const auto& [first, second] : {std::pair(0.99, 0.02), {1.5, -0.5}, {infinity, -infinity}}) {  // no distribution
     input.outputs = Tensor::of({3, 2}, {0.99, 0.01, 0.7, 0.3, first, second});
     page = page_of(input);
     CHECK_THAT(page, Contains("is <b>b</b> <span>(27.3%)</span><br/>predicted as <b>a</b> <span>(72.7%)"));

@@ -103,11 +103,23 @@ std::string title_of(std::string name) {
 
 bool is_share(const std::string& name) { return name.ends_with("accuracy"); }
 
+/// The samples that have a label: all if none is ignored, or if there are labels of positions.
+std::vector<std::int64_t> labelled_samples(const Dataset& data) {
+  std::vector<std::int64_t> labelled;
+  const Target* target = data.targets().size() == 1 ? &data.targets().front() : nullptr;
+  const bool some =
+      target && target->ignored_label && target->values.dtype() == DType::int64 && target->values.rank() == 1;
+  for (std::int64_t i = 0; i < data.size(); ++i) {
+    if (!some || target->values.data<std::int64_t>()[i] != *target->ignored_label) labelled.push_back(i);
+  }
+  return labelled;
+}
+
 std::string facts_html(const ReportInput& input) {
   std::string text = "<div class='facts'>";
   double seconds = 0;
   for (const EpochResult& epoch : input.history.epochs()) seconds += epoch.figures.find("seconds").value_or(0);
-  const std::string on = input.data ? " on " + amount(input.data->size(), "sample") : " of the test";
+  const std::string on = input.data ? " on " + amount(labelled_samples(*input.data).size(), "sample") : " of the test";
   for (const auto& [name, value] : input.evaluation) {
     if (is_share(name)) text += fact(fmt::format("{:.2f}%", 100 * value), escaped(name) + on);
   }
@@ -201,15 +213,10 @@ std::string settings_html(const ReportInput& input) {
   return text + "</table></div>\n";
 }
 
-/// The samples that have a label; nothing if there are none.
+/// The outputs and the data of the samples that have a label; nothing if there are none.
 std::optional<Judged> with_labels(Judged judged) {
-  const std::optional<std::int64_t> ignored = judged.data.targets().front().ignored_label;
-  if (!ignored || is_floating(judged.data.target().dtype())) return judged;
-  std::vector<std::int64_t> labelled;
-  const std::vector<std::int64_t> labels = judged.data.target().to_vector<std::int64_t>();
-  for (std::int64_t i = 0; i < std::ssize(labels); ++i) {
-    if (labels[static_cast<std::size_t>(i)] != *ignored) labelled.push_back(i);
-  }
+  const std::vector<std::int64_t> labelled = labelled_samples(judged.data);
+  if (std::ssize(labelled) == judged.data.size()) return judged;
   if (labelled.empty()) return std::nullopt;
   judged.data = judged.data.subset(labelled);
   judged.outputs = take(judged.outputs, Tensor::labels(labelled), 0).value();

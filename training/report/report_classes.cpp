@@ -111,8 +111,9 @@ struct Mistake {
 bool are_probabilities(const Tensor& outputs) {
   for (std::int64_t i = 0; i < outputs.dim(0); ++i) {
     const std::vector<double> row = outputs.rows(i, i + 1).to_vector();
+    if (std::ranges::any_of(row, [](double share) { return std::isnan(share); })) continue;
     const double sum = std::accumulate(row.begin(), row.end(), 0.0);
-    if (!std::isnan(sum) && (std::ranges::min(row) < 0 || !(std::abs(sum - 1) <= 1e-3))) return false;
+    if (std::ranges::min(row) < 0 || !(std::abs(sum - 1) <= 1e-3)) return false;
   }
   return true;
 }
