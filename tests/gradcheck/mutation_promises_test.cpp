@@ -148,6 +148,22 @@ TEST_CASE("mutations: a shortcut for one variable as both inputs that is wrong i
       Catch::Contains("problem: input 0 and input 1: one variable as both does not get the sum of their gradients"));
 }
 
+TEST_CASE("mutations: a wrong gradient, or a wrong value, of one variable as both inputs is rejected") {
+  for (const bool of_value : {false, true}) {
+    const auto product = [of_value](V a, V b) {
+      const bool same = a.value().shares_storage_with(b.value());
+      const Tensor y = (a.detached() * b.detached()).value();
+      const Tensor value = same && of_value ? (Variable(y) * 1.5).value() : y;
+      return record("multiply", value, {a, b}, [same, of_value, a = a.value(), b = b.value()](const Tensor& dy) {
+        const Variable g = Variable(dy) * (same && !of_value ? 2.0 : 1.0);
+        return std::vector{(g * Variable(b)).value(), (g * Variable(a)).value()};
+      });
+    };
+    CHECK_THAT(report_of(product, {{3}, {3}}),
+               Catch::Contains("input 0 and input 1: one variable as both does not get the sum of their gradients"));
+  }
+}
+
 TEST_CASE("mutations: a random function is rejected unless it is declared") {
   const auto calls = std::make_shared<std::uint64_t>(0);
   const auto noisy = [calls](V x) {

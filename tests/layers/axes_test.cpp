@@ -27,7 +27,11 @@ const std::vector<AxisRow>& axis_rows() {
   static const std::vector<AxisRow> all{
       {"Softmax", [](auto a) { return Softmax({.axis = static_cast<int>(a)}).definition(); }},
       {"Concatenate", [](auto a) { return Concatenate({.axis = static_cast<int>(a)}).definition(); }, 2},
-      {"Dot", [](auto a) { return Dot({.axes = {a, a}, .normalize = true}).definition(); }, 2},
+      {"Dot",
+       [](auto a) {
+         return Dot({.axes = {a, a}, .normalize = true}).definition();
+       },
+       2},
       {"PReLU", [](auto a) { return PReLU({.shared_axes = {a}}).definition(); }},
       {"LayerNormalization", [](auto a) { return LayerNormalization({.axis = {a}}).definition(); }},
       {"RMSNormalization", [](auto a) { return RMSNormalization({.axis = {a}}).definition(); }},
@@ -38,8 +42,14 @@ const std::vector<AxisRow>& axis_rows() {
       {"ReduceMax", [](auto a) { return operation_on("ReduceMax", a); }},
       {"ReduceLogSumExp", [](auto a) { return operation_on("ReduceLogSumExp", a); }},
       {"Operator Softmax", [](auto a) { return operation_on("Softmax", a); }},
-      {"Slice", [](auto a) { return operation_on("Slice", a, {1, -1, 1}); }},
-      {"Gather", [](auto a) { return operation_on("Gather", a, {1, 0, -1}); }},
+      {"Slice",
+       [](auto a) {
+         return operation_on("Slice", a, {1, -1, 1});
+       }},
+      {"Gather",
+       [](auto a) {
+         return operation_on("Gather", a, {1, 0, -1});
+       }},
   };
   return all;
 }
@@ -90,7 +100,8 @@ TEST_CASE("an axis of a layer may be counted from the end") {
     }
     INFO(row.name);
     CHECK(error_or_none([&] { outputs_for(row, 1); }).empty());
-    for (const std::int64_t outside : {std::int64_t{-axes_of_batch}, std::int64_t{-axes_of_batch - 1}, std::int64_t{axes_of_batch}, std::int64_t{0}}) {
+    for (const std::int64_t outside : {std::int64_t{-axes_of_batch}, std::int64_t{-axes_of_batch - 1},
+                                       std::int64_t{axes_of_batch}, std::int64_t{0}}) {
       INFO("axis " << outside);
       CHECK_FALSE(error_or_none([&] { outputs_for(row, outside); }).empty());
     }

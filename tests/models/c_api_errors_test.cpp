@@ -175,14 +175,14 @@ TEST_CASE("C: inputs that do not fit the model are errors") {
 TEST_CASE("C: a result for which there is no memory has a status of its own") {
   const TemporaryFolder folder;
   constexpr std::int64_t million = 1 << 20;
-  const SymbolicTensor x = Input(PartialShape{million}), y = Input(PartialShape{million});
-  const Model inner(y, RepeatVector({.n = 1 << 30, .name = "repeat"})(y), {.name = "inner"});
+  const SymbolicTensor x = Input({1, million}), y = Input({1, million});
+  const Model inner(y, ZeroPadding1D({.padding = {1 << 30, 0}, .name = "pad"})(y), {.name = "inner"});
   save_model(Model(x, inner(x)), folder / "m.safetensors");
   const ModelHandle handle = loaded(folder / "m.safetensors");
-  const TensorHandle one = handle_of(Tensor::ones({1, million}));
+  const TensorHandle one = handle_of(Tensor::ones({1, 1, million}));
   xtape_tensor *const in = one.get(), *out = in;
   check_failed(xtape_model_run(handle.get(), &in, 1, &out, 1), XTAPE_OUT_OF_MEMORY,
-               "Model inner: RepeatVector repeat: Tensor: expected memory for (1, 1073741824, 1048576) of float32");
+               "Model inner: ZeroPadding1D pad: Tensor: expected memory for (1, 1073741825, 1048576) of float32");
   CHECK(out == nullptr);
 }
 

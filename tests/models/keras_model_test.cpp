@@ -400,8 +400,8 @@ TEST_CASE("calls in training or inference alone are rejected where they matter")
   CHECK_NOTHROW(read(json, 2));
   json["config"]["layers"][1]["inbound_nodes"][0][0][3] = {{"mask", "x"}};
   CHECK(error_of([&] { read(json, 2); }) ==
-        "layer \"tested\" of class BatchNormalization: expected a call on outputs of layers alone, got the arguments "
-        "{\"mask\":\"x\"}; xtape's layers have none");
+        "layer \"tested\" of class BatchNormalization: expected a call on outputs of layers, and no argument but a "
+        "training of true or false, got {\"mask\":\"x\"}");
   json["config"]["layers"][1]["class_name"] = "MultiHeadAttention";
   CHECK_THAT(error_of([&] { read(json, 2); }), Contains("\"tested\" of class MultiHeadAttention: expected a layer that "
                                                         "xtape has, got one that it lacks"));

@@ -304,8 +304,8 @@ TEST_CASE("a custom layer stands for an operation without numbers") {
   CHECK(run(model_of(tensorflow("math.cumsum", "[X]"), 2, custom)).to_vector()[0] == 0);
   CHECK(run(model_of(keras3("numpy", "Cumsum", "{}", "[X]"), 3, custom)).to_vector()[0] == 0);
   CHECK(error_of([&] { model_of(tensorflow("math.add", R"([X, {"y": 3.0}])"), 2, custom); }) ==
-        "layer \"op\" of class TFOpLambda: expected a call on outputs of layers alone, got the arguments {\"y\":3.0}; "
-        "xtape's layers have none");
+        "layer \"op\" of class TFOpLambda: expected a call on outputs of layers, and no argument but a training of "
+        "true or false, got {\"y\":3.0}");
 }
 
 }  // namespace

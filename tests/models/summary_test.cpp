@@ -214,6 +214,16 @@ TEST_CASE("small sizes are printed in smaller units, never as 0.0") {
   CHECK(count_text(1'000'000) == "1.0 million");
   CHECK(count_text(1.5e9) == "1500.0 million");
   CHECK(thousands(1'234'567) == "1,234,567");
+  for (const auto& [count, text] : {std::pair(0, "0"),
+                                    {7, "7"},
+                                    {999, "999"},
+                                    {1'000, "1,000"},
+                                    {12'345, "12,345"},
+                                    {123'456, "123,456"},
+                                    {12'345'678, "12,345,678"},
+                                    {123'456'789, "123,456,789"}}) {
+    CHECK(thousands(count) == text);
+  }
 }
 
 /// A custom layer with a parameter of the same name as in Dense.

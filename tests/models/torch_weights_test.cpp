@@ -182,6 +182,23 @@ TEST_CASE("layers of a model in a model and layers that are called twice have th
   CHECK(identical(output_of(copy, x), output_of(model, x)));
 }
 
+TEST_CASE("the numbers of batches that PyTorch counts are left out, wherever their layers are") {
+  const TemporaryFolder folder;
+  const Model model = torch_layers();
+  std::vector<NamedTensor> tensors = to_torch(model);
+  for (const char* name : {"num_batches_tracked", "a.num_batches_tracked", "a.b.c.num_batches_tracked"}) {
+    tensors.push_back({name, Tensor::full({1}, 7, DType::int64)});
+  }
+  save_safetensors(folder / "counts.safetensors", tensors);
+  const LoadReport report = load_weights(model, folder / "counts.safetensors");
+  CHECK(report.complete());
+  CHECK(report.text().find("a.") == std::string::npos);
+  tensors.back().name = "a.b.num_batches_tracked.c";
+  save_safetensors(folder / "counts.safetensors", tensors);
+  CHECK_THAT(load_weights(model, folder / "counts.safetensors", {.strict = false}).text(),
+             Catch::Contains("a.b.num_batches_tracked.c"));
+}
+
 TEST_CASE("weights that do not fit PyTorch's names or shapes are reported") {
   const TemporaryFolder folder;
   const Model model = torch_layers();

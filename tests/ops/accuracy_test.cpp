@@ -228,11 +228,21 @@ TEST_CASE("means are correct if their sums overflow") {
     CHECK(std::isnan(mean(Tensor::of({2}, {-infinity, infinity}, dtype)).value().item()));
     CHECK(sum(Tensor::of({3}, {most, most, -most}, DType::float32)).value().item() == (most < 1e300 ? most : infinity));
   };
+  for (const double most : {static_cast<double>(3e38F), -static_cast<double>(3e38F)}) {
+    for (const std::int64_t channels : {1, 3, 8, 9, 17}) {
+      const Tensor x = Tensor::full({1, 4, 5, channels}, most);
+      for (const double value : average_pool2d(x, {.size = 3}).value().to_vector()) CHECK(value == Approx(most));
+      for (const double value : global_average_pool2d(x).value().to_vector()) CHECK(value == Approx(most));
+      for (const double value : mean(x, {1}).value().to_vector()) CHECK(value == Approx(most));
+    }
+  }
   check(static_cast<double>(3e38F), DType::float32);
-  const double most = 1.7e308;
-  const Tensor x = Tensor::full({1, 4, 4, 9}, most, DType::float64);
-  for (const double value : mean(x, {0, 2}).value().to_vector()) CHECK(value == Approx(most));
-  for (const double value : average_pool2d(x, {.size = 3}).value().to_vector()) CHECK(value == Approx(most));
+  for (const double most : {1.7e308, -1.7e308}) {
+    const Tensor x = Tensor::full({1, 4, 4, 9}, most, DType::float64);
+    for (const double value : mean(x, {0, 2}).value().to_vector()) CHECK(value == Approx(most));
+    for (const double value : average_pool2d(x, {.size = 3}).value().to_vector()) CHECK(value == Approx(most));
+    for (const double value : global_average_pool2d(x).value().to_vector()) CHECK(value == Approx(most));
+  }
   // the squares overflow, their mean does not
   CHECK(mean_squared_error(Tensor::of({2}, {2e19, 0}), Tensor::zeros({2})).value().item() ==
         Approx(2e38).epsilon(1e-6));

@@ -119,6 +119,31 @@ TEST_CASE("activations and their derivatives have all digits of the value wherev
   }
 }
 
+double second_derivative(const Case& row, double at) {
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(test::f64({1}, {at}));
+  const Tensor one = Tensor::ones({1}, DType::float64);
+  const Variable slope = gradients(row.function(x), {x}, one)[0];
+  if (!slope.tracked()) return 0;
+  pass.backward(slope, one);
+  return pass.gradient(x).item();
+}
+
+TEST_CASE("second derivatives of activations are those of their slopes, and finite wherever the slope is") {
+  for (const Case& row : cases()) {
+    for (const double size : {0.037, 0.41, 0.77, 1.9, 4.3, 17.0, 90.0, 354.0, 356.0, 705.0, 745.0, 1e4, 1e150}) {
+      for (const double at : {size, -size}) {
+        const Long step = 1e-6L * std::max(1.0, size);
+        const Long before = row.slope(at - step), after = row.slope(at + step);
+        if (!std::isfinite(before) || !std::isfinite(after) || std::abs(after) > 1e300L) continue;  // of exponential
+        const auto expected = static_cast<double>((after - before) / (2 * step));
+        INFO(row.name << " at " << at);
+        CHECK(std::abs(second_derivative(row, at) - expected) <= 1e-7 * (1 + std::abs(expected)));
+      }
+    }
+  }
+}
+
 TEST_CASE("activations have their limits at infinity, and NaN stays NaN") {
   const auto both = [](const auto& f) { return f(test::f64({2}, {-infinity, infinity})).value().to_vector(); };
   using Values = std::vector<double>;

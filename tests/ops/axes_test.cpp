@@ -28,10 +28,20 @@ TEST_CASE("an axis of an op may be counted from the end") {
       {"softmax", [](const Variable& x, int a) { return softmax(x, a); }},
       {"log_softmax", [](const Variable& x, int a) { return log_softmax(x, a); }},
       {"sparsemax", [](const Variable& x, int a) { return sparsemax(x, a); }},
-      {"concatenate", [](const Variable& x, int a) { return concatenate({x, x * 2.0}, a); }},
-      {"stack", [](const Variable& x, int a) { return stack({x, x * 2.0}, a); }, 1},
+      {"concatenate",
+       [](const Variable& x, int a) {
+         return concatenate({x, x * 2.0}, a);
+       }},
+      {"stack",
+       [](const Variable& x, int a) {
+         return stack({x, x * 2.0}, a);
+       },
+       1},
       {"split", [](const Variable& x, int a) { return split(x, 2, a)[1]; }},
-      {"split by sizes", [](const Variable& x, int a) { return split(x, {1, x.dim(a) - 1}, a)[1]; }},
+      {"split by sizes",
+       [](const Variable& x, int a) {
+         return split(x, {1, x.dim(a) - 1}, a)[1];
+       }},
       {"expand_dims", [](const Variable& x, int a) { return expand_dims(x, a); }, 1},
       {"squeeze", [](const Variable& x, int a) { return squeeze(sum(x, {a}, true), {a}); }},
       {"flip", [](const Variable& x, int a) { return flip(x, {a}); }},

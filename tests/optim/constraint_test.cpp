@@ -41,6 +41,11 @@ TEST_CASE("moving averages follow the constrained values, and swapping twice cha
   CHECK(p.value().item() == 2);  // of 3 and 1
   sgd.swap_averages();
   CHECK(p.value().item() == 1);
+  p.set_value(p.value().to(DType::float32));  // as the conversion of a model does
+  sgd.swap_averages();
+  CHECK(identical(p.value(), Tensor::of({1}, {2})));
+  sgd.swap_averages();
+  CHECK(identical(p.value(), Tensor::of({1}, {1})));
   SGD without({p});
   CHECK(test::error_of([&] { without.swap_averages(); }) ==
         "SGD::swap_averages: expected an optimizer with ema_momentum, got one without");

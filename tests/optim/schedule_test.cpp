@@ -17,6 +17,23 @@ TEST_CASE("a number is a learning rate, and so is any function of the iteration"
   CHECK(LearningRate([](std::int64_t i) { return 1.0 / static_cast<double>(i + 1); }).at(3) == 0.25);
 }
 
+TEST_CASE("the rate after each restart is the initial one times the factor, for periods of any length") {
+  for (const double period_factor : {1.0, 1.5, 2.0, 3.25}) {
+    for (const double rate_factor : {1.0, 0.5}) {
+      const double initial = 0.8, last = 0.1;
+      const LearningRate rate = schedule::cosine_restarts(
+          initial, 4, {.period_factor = period_factor, .rate_factor = rate_factor, .final_rate = last});
+      double begin = 0, period = 4, factor = 1;
+      for (std::int64_t i = 0; i < 200; ++i) {
+        if (static_cast<double>(i) >= begin + period) begin += period, period *= period_factor, factor *= rate_factor;
+        const double share = (static_cast<double>(i) - begin) / period;
+        INFO("step " << i << " of periods that grow by " << period_factor);
+        CHECK(rate.at(i) == Approx(last + (initial - last) * factor * (1 + std::cos(std::acos(-1.0) * share)) / 2));
+      }
+    }
+  }
+}
+
 TEST_CASE("piecewise changes at its boundaries") {
   const LearningRate rate = schedule::piecewise({10, 20}, {1, 0.1, 0.01});
   CHECK(rate.at(0) == 1);

@@ -1,7 +1,10 @@
 #include "training/history.hpp"
 
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "tests/support/support.hpp"
 
@@ -44,6 +47,24 @@ TEST_CASE("the CSV file of a history has a header, all digits, and empty fields 
         "3,0.5,,0.0005,1,,\n");
   const std::string message = error_of([&] { example_history().save_csv(folder / "none" / "history.csv"); });
   CHECK(message.find((folder / "none" / "history.csv").string()) != std::string::npos);
+}
+
+TEST_CASE("figures of any size come back from the CSV file with all their bits") {
+  const test::TemporaryFolder folder;
+  const std::vector<double> figures{0.1,    1.0 / 3, 1e-300, 123456789.123456789, 1.7976931348623157e308,
+                                    5e-324, -2.0 / 7};
+  History history;
+  for (std::size_t i = 0; i < figures.size(); ++i) {
+    history.add({.epoch = static_cast<int>(i) + 1, .figures = {{"loss", figures[i]}}});
+  }
+  history.save_csv(folder / "history.csv");
+  std::ifstream file(folder / "history.csv");
+  std::string line;
+  std::getline(file, line);
+  for (const double figure : figures) {
+    REQUIRE(std::getline(file, line));
+    CHECK(std::strtod(line.c_str() + line.find(',') + 1, nullptr) == figure);
+  }
 }
 
 TEST_CASE("names with commas and quotes are quoted in the CSV file of a history") {
