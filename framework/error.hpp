@@ -18,7 +18,8 @@ class Error : public std::runtime_error {
   explicit Error(const std::string& message);
 };
 
-/// Thrown when the system has not enough memory. There may be enough later, or for a smaller batch.
+/// Thrown when the system has not enough memory for a tensor or the workspace of a kernel. There may be enough later,
+/// or for a smaller batch.
 class OutOfMemory : public Error {
  public:
   using Error::Error;

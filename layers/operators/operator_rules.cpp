@@ -71,7 +71,8 @@ PartialShape binary_shape(const Options& /*options*/, const Shapes& x) {
 }
 
 /// The slopes are broadcast to the other operand.
-PartialShape prelu_shape(const Options& /*options*/, const Shapes& x) {
+PartialShape prelu_shape(const Options& options, const Shapes& x) {
+  check(x.size() == 2 || !options.value_first, "expected a number as the slope, got one as the first operand");
   const PartialShape& slopes = x.back();
   bool fits = slopes.rank() <= x[0].rank();
   for (int axis = -1; fits && axis >= -slopes.rank(); --axis) {

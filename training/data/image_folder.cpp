@@ -118,6 +118,8 @@ std::vector<std::string> faults_of(const std::vector<fs::path>& files, bool show
       for (std::size_t i = begin + static_cast<std::size_t>(first); i < begin + static_cast<std::size_t>(last); ++i) {
         try {
           check_image(files[i]);
+        } catch (const OutOfMemory&) {
+          throw;
         } catch (const Error& error) {
           faults[i] = error.what();
         }

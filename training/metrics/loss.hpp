@@ -40,7 +40,8 @@ struct LossOptions {
   LossReduction reduction = LossReduction::mean;
   /// Returns the number that the mean over these targets is divided by, so that the means of batches can be combined.
   /// The default is the number of samples; the losses of xtape count samples and positions. Figures of sums are divided
-  /// by it too. Parts of a batch for which it is 0 do not count.
+  /// by it too. Parts of a batch for which it is 0 do not count. Error, in fit and evaluate, for other numbers than
+  /// finite ones of at least 0.
   std::function<double(const Tensor& targets)> count = {};
   /// Error for targets with values that the loss does not accept. fit and evaluate call it with all targets before they
   /// begin.

@@ -18,8 +18,9 @@ namespace xtape {
 ///   EventFile log("logs/run-1");
 ///   log.scalar("loss", loss.item(), step);
 ///
-/// The functions throw an Error with the path when the file cannot be written, and for a tag that is empty or not valid
-/// UTF-8; the file then has the events before. The constructor throws an Error in a build without protobuf.
+/// The functions throw an Error with the path when the file cannot be written, and for a tag that is empty, not valid
+/// UTF-8, or has control characters; the file then has the events before. The constructor throws an Error in a build
+/// without protobuf.
 class EventFile {
  public:
   /// Creates the folder, if it does not exist, and a file events.out.tfevents.TIME.HOST.PROCESS.NUMBER.v2 in it.

@@ -28,7 +28,7 @@ Event event_at(const Moment& moment) {
 /// An event with one value, which the plugin of this name shows.
 std::string summary(const Moment& moment, const std::string& tag, const char* plugin, TensorProto tensor) {
   check(!tag.empty(), "EventFile: expected a tag, got an empty one");
-  with_place("EventFile", "tag", [&] { check_name(tag); });  // a reader stops at one that is not UTF-8
+  with_place("EventFile", "tag", [&] { check_name(tag); });
   Event event = event_at(moment);
   auto* const value = event.mutable_summary()->add_value();
   value->set_tag(tag);

@@ -232,7 +232,7 @@ class KerasReader {
         }
         // after the layer is made, which is an Error for a class that xtape does not have
         check(operation || call.constants.empty(),
-              "expected a call on outputs of layers alone, got the arguments {}; xtape's layers have none",
+              "expected a call on outputs of layers, and no argument but a training of true or false, got {}",
               shown(call.constants));
         if (source_.version < 3) check_training(*node.layer, call);  // in Keras 3 the mode of the model prevails
         return connect(node, inputs);

@@ -37,8 +37,9 @@ Attributes window_attributes(const PartialShape& sample, AxesSize<axes> window, 
       attributes.push_back({"auto_pad", std::string("SAME_UPPER")});
       return attributes;
     }
-    // ONNX Runtime accepts no dilation with auto_pad. With strides of 1 the amounts are the same for every extent.
-    check(extent.known() || strides[i] == 1,
+    // ONNX Runtime accepts no dilation with auto_pad. With strides of 1, and for one element, the amounts are
+    // the same for every extent.
+    check(extent.known() || strides[i] == 1 || size[i] == 1,
           "expected known extents for padding same with a dilation_rate and strides above 1, got samples {}", sample);
     amounts[i] = same_padding(extent.known() ? extent.value() : 1, size[i], strides[i], dilation[i]);
   }
