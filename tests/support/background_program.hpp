@@ -27,16 +27,22 @@ class BackgroundProgram {
     int ends[2];
     REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
     REQUIRE(fcntl(ends[0], F_SETPIPE_SZ, 4096) == 4096);
+    // A signal waits until the child has its own handlers: those of the tests would print there, which may not return.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
     process_ = fork();
     if (process_ == 0) {  // only calls that are permitted after a fork of a multi-threaded process
       // under nohup, or in the background of a shell, the tests themselves ignore some
       for (const int signal : {SIGHUP, SIGINT, SIGTERM}) std::signal(signal, SIG_DFL);
+      pthread_sigmask(SIG_SETMASK, &before, nullptr);
       if (chdir(folder.c_str()) != 0) _exit(98);
       dup2(ends[1], 1);
       dup2(ends[1], 2);
       execv(pointers[0], pointers.data());
       _exit(99);
     }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
     close(ends[1]);
     output_ = ends[0];
   }
