@@ -13,7 +13,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <string>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -29,6 +31,14 @@ namespace {
 int number_in_environment(const char* name) {
   const char* value = std::getenv(name);
   return value ? std::atoi(value) : 0;
+}
+
+/// Whether a process of this machine runs: it exists, and has not ended without being waited for.
+bool runs(int process) {
+  std::ifstream file(fmt::format("/proc/{}/stat", process));  // number (name) state ..., where the name may have spaces
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const std::size_t state = text.rfind(") ");
+  return state != std::string::npos && state + 2 < text.size() && text[state + 2] != 'Z' && text[state + 2] != 'X';
 }
 
 /// What a program prints; empty if it can't be started.
@@ -185,9 +195,9 @@ int run_on_ranks(const std::function<int(const std::shared_ptr<Communicator>&)>&
   action.sa_handler = ask_to_end;
   action.sa_flags = SA_RESTART;
   for (const int signal : {SIGUSR1, SIGUSR2}) sigaction(signal, &action, nullptr);
-  // mpirun has lost the signal if the program was killed that started it, before it had all ranks
-  if (const int starter = number_in_environment(starter_variable); starter > 0 && kill(starter, 0) != 0) raise(SIGTERM);
   const std::shared_ptr<Communicator> ranks = mpi_communicator(options);
+  // mpirun has lost the signal if its starter was killed before it had all ranks; now it passes signals on
+  if (const int starter = number_in_environment(starter_variable); starter > 0 && !runs(starter)) raise(SIGTERM);
   check(ranks->size() == launched,
         "expected {} processes, as the environment says, got {} from MPI; start them with the mpirun of the MPI that "
         "xtape was built with, or with srun --mpi of a kind that it supports",
