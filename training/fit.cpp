@@ -8,6 +8,7 @@
 
 #include "framework/autograd/finite_check.hpp"
 #include "training/checkpoint/checkpoint_file.hpp"
+#include "training/checkpoint/checksum.hpp"
 #include "training/data/data_loader.hpp"
 #include "training/fit_checks.hpp"
 #include "training/train_step.hpp"

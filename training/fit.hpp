@@ -94,8 +94,8 @@ struct FitOptions {
 /// select or average values), a softmax normalizes a single number, or there is no checkpoint of this run to resume
 /// from. Error during training when a loss does not depend on its output, and, with epoch and step, when the loss is
 /// not finite and no callback requests a stop; at the end when ranks have other weights. Error for metrics that count
-/// labels which the data ignores. If trainable parameters get no gradient in the first step, one message
-/// to standard error names them.
+/// labels which the data ignores. If trainable parameters get no gradient in the first step, one message to standard
+/// error names them.
 History fit(Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options = {});
 
 }  // namespace xtape

@@ -21,10 +21,8 @@ Range range_of(const Slice& slice, std::int64_t extent, int axis, const Shape& s
   };
   const std::int64_t begin = position(slice.begin, forward ? low : high);
   const std::int64_t end = position(slice.end, forward ? high : low);
-  const std::int64_t distance = forward ? end - begin : begin - end;
-  if (distance <= 0) return {0, 1, 0};
-  // -(x / step) instead of x / -step, because -step overflows for the smallest int64.
-  const std::int64_t count = forward ? (distance - 1) / slice.step + 1 : -((distance - 1) / slice.step) + 1;
+  const std::int64_t count = positions_between(begin, end, slice.step);
+  if (count == 0) return {0, 1, 0};
   return {begin, count == 1 ? 1 : slice.step, count};
 }
 
@@ -34,6 +32,13 @@ bool is(const Index& index) {
 }
 
 }  // namespace
+
+std::int64_t positions_between(std::int64_t begin, std::int64_t end, std::int64_t step) {
+  const std::int64_t distance = step > 0 ? end - begin : begin - end;
+  if (distance <= 0) return 0;
+  // -(x / step) instead of x / -step, because -step overflows for the smallest int64.
+  return step > 0 ? (distance - 1) / step + 1 : -((distance - 1) / step) + 1;
+}
 
 StridedView indexed_view(const Shape& shape, std::span<const Index> indices) {
   const auto used =

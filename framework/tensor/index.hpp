@@ -20,6 +20,9 @@ struct Slice {
   std::int64_t step = 1;                             ///< distance of the positions; not 0
 };
 
+/// The number of positions begin, begin + step, ... before end, or, for a negative step, behind it. The step is not 0.
+std::int64_t positions_between(std::int64_t begin, std::int64_t end, std::int64_t step);
+
 /// Stands for all axes that the other indices do not mention: NumPy's "...".
 struct Ellipsis {};
 /// A new axis of extent 1: NumPy's newaxis.

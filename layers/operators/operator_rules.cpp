@@ -79,7 +79,7 @@ PartialShape prelu_shape(const Options& options, const Shapes& x) {
     const Extent own = x[0][axis], given = slopes[axis];
     fits = given == 1 || !given.known() || !own.known() || given == own;
   }
-  check(x.size() == 1 || fits, "expected slopes that broadcast to {}, got {}", x[0], slopes);
+  check(fits, "expected slopes that broadcast to {}, got {}", x[0], slopes);
   return x[0];
 }
 
@@ -129,10 +129,7 @@ struct AxisSlice {
     const std::int64_t low = step > 0 ? 0 : -1, high = step > 0 ? extent : extent - 1;
     const auto clamped = [&](std::int64_t at) { return std::clamp(at < 0 ? at + extent : at, low, high); };
     const std::int64_t first = clamped(start), last = clamped(end);
-    const std::int64_t distance = step > 0 ? last - first : first - last;
-    if (distance <= 0) return {first, last, 0};
-    // -(x / step) instead of x / -step, because -step overflows for the smallest int64
-    return {first, last, 1 + (step > 0 ? (distance - 1) / step : -((distance - 1) / step))};
+    return {first, last, positions_between(first, last, step)};
   }
 };
 

@@ -49,7 +49,9 @@ void check_range(const LayerConfig& config) {
 /// Writes the layer graph, for a reader or only to be compared.
 class GraphWriter {
  public:
-  explicit GraphWriter(bool for_reader) : for_reader_(for_reader) {}
+  explicit GraphWriter(bool for_reader) : for_reader_(for_reader) {
+    if (for_reader) builtin_ = builtin_layers();
+  }
 
   Json layer_of(const std::shared_ptr<Layer>& layer) {
     check(written_.insert(layer.get()).second || layer->named_parameters().empty(),
@@ -112,7 +114,7 @@ class GraphWriter {
 
   const bool for_reader_;
   std::set<const Layer*> written_;
-  const std::map<std::string, LayerFactory> builtin_ = builtin_layers();
+  std::map<std::string, LayerFactory> builtin_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <map>
 #include <random>
+#include <regex>
 
 #include "framework/communication/communicator.hpp"
 #include "tests/communication/enough_time.hpp"
@@ -91,10 +92,11 @@ TEST_CASE("a process whose MPI_Finalize does not return is killed after the limi
     for (const auto& [_, process] : test::processes(ending.text)) test::wait_for_end(process);
     return ending.text;
   });
-  // by rank 0 or 2, whichever is earlier, or by both
-  CHECK_THAT(text, Catch::Contains(late) && !Catch::Contains("rank 1" + late) &&
-                       Catch::Contains(" s, got nothing; another process has ended or is cut off; this process is "
-                                       "killed"));
+  // By rank 0 or 2, whichever is earlier, or by both. Rank 1 may say so, too, when mpirun continues it to end it.
+  INFO(text);
+  CHECK(std::regex_search(text, std::regex("rank [02]" + late +
+                                           "[0-9]+ s, got nothing; another process has ended or "
+                                           "is cut off; this process is killed")));
 }
 
 TEST_CASE("a killed process ends all others, 20 times at random") {

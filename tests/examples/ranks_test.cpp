@@ -39,6 +39,12 @@ Run train_on(int ranks, const fs::path& folder, const std::vector<std::string>& 
   return {status, program.text()};
 }
 
+/// The command of a training that lasts longer than any test, started by --ranks.
+std::vector<std::string> long_training(const Programs& run, int ranks, const std::string& output) {
+  return {run.programs() + "/train", "--data",   ".",   "--epochs", "100000", "--ranks",
+          std::to_string(ranks),     "--output", output};
+}
+
 /// The process of a rank that runs in this folder; ends the test if there is none.
 pid_t process_of(int rank, const fs::path& folder) {
   const fs::path wanted = fs::canonical(folder);
@@ -121,9 +127,7 @@ TEST_CASE("a signal before the ranks have begun ends the run") {
   const Programs run;
   write_other_data(run.folder());
   for (const int milliseconds : {0, 20, 50, 100, 200}) {
-    BackgroundProgram training(
-        {run.programs() + "/train", "--data", ".", "--epochs", "100000", "--ranks", "2", "--output", "run"},
-        run.folder());
+    BackgroundProgram training(long_training(run, 2, "run"), run.folder());
     std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
     training.send(SIGTERM);
     const int status = training.wait();
@@ -138,9 +142,7 @@ TEST_CASE("when a rank is killed, or the program that started it, the others end
   for (const bool is_rank : {true, false}) {
     const Programs run;
     write_other_data(run.folder());
-    BackgroundProgram training(
-        {run.programs() + "/train", "--data", ".", "--epochs", "100000", "--ranks", "2", "--output", "run"},
-        run.folder());
+    BackgroundProgram training(long_training(run, 2, "run"), run.folder());
     training.read_until("epoch      1/100000");
     const std::array<pid_t, 2> ranks{process_of(0, run.folder()), process_of(1, run.folder())};
     if (is_rank) {
@@ -170,9 +172,7 @@ TEST_CASE("ranks end when the program that started them is killed at any moment"
     INFO(milliseconds << " ms");
     const Programs run;
     write_other_data(run.folder());
-    BackgroundProgram training(
-        {run.programs() + "/train", "--data", ".", "--epochs", "100000", "--ranks", "2", "--output", "run"},
-        run.folder());
+    BackgroundProgram training(long_training(run, 2, "run"), run.folder());
     std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
     training.send(SIGKILL);
     CHECK(training.wait() == 128 + SIGKILL);  // reads until the ranks have closed the output
@@ -197,9 +197,7 @@ TEST_CASE("a signal to one process ends all of them with a checkpoint") {
   for (const int signal : {SIGINT, SIGTERM}) {
     const Programs run;
     write_other_data(run.folder());
-    BackgroundProgram training(
-        {run.programs() + "/train", "--data", ".", "--epochs", "100000", "--ranks", "3", "--output", "stopped"},
-        run.folder());
+    BackgroundProgram training(long_training(run, 3, "stopped"), run.folder());
     training.read_until("epoch      1/100000");
     kill(process_of(2, run.folder()), signal);
     const int status = training.wait();

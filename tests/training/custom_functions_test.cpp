@@ -211,12 +211,16 @@ TEST_CASE("a loss of one of several outputs that is a constant is an Error that 
   run(1);  // nothing that the loss depends on is trained
 }
 
+/// Samples of three classes, of which the first one is ignored.
+Dataset half_labelled() {
+  return {{Tensor::ones({4, 3})}, {{.values = Tensor::labels({0, 1, 2, 0}), .classes = 3, .ignored_label = 0}}};
+}
+
 TEST_CASE("a data set whose ignored label the loss counts is rejected") {
   const auto input = Input({3});
   Model model(input, Dense({.units = 3})(input), {.seed = 1});
   SGD sgd(model.parameters(), {.learning_rate = 0.1});
-  const Dataset data({Tensor::ones({4, 3})},
-                     {{.values = Tensor::labels({0, 1, 2, 0}), .classes = 3, .ignored_label = 0}});
+  const Dataset data = half_labelled();
   const auto message = [&](const Loss& loss) {
     return error_of([&] { fit(model, sgd, data, {.loss = loss, .show_progress = false}); });
   };
@@ -285,8 +289,7 @@ TEST_CASE("a metric that counts positions without a label is rejected") {
   const auto input = Input({3});
   Model model(input, Dense({.units = 3})(input), {.seed = 1});
   SGD sgd(model.parameters(), {.learning_rate = 0.1});
-  const Dataset data({Tensor::ones({4, 3})},
-                     {{.values = Tensor::labels({0, 1, 2, 0}), .classes = 3, .ignored_label = 0}});
+  const Dataset data = half_labelled();
   const Loss loss = loss::softmax_cross_entropy({.ignored_label = 0});
   CHECK(
       error_of([&] { evaluate(model, data, {.loss = loss, .metrics = {metric::accuracy()}}); }) ==

@@ -257,8 +257,10 @@ void save_report(const std::filesystem::path& path, const ReportInput& input) {
       input.running_until ? "<meta http-equiv='refresh' content='5'/>\n" : "", escaped(input.title), style,
       escaped(input.title), escaped(input.model));
   page += facts_html(input) + curves_html(input);
-  if (judged) page += classes_html(*judged);  // throws Errors of labels that do not fit
-  if (judged) page += mistakes_html(*judged);
+  if (judged) {
+    page += classes_html(*judged);  // throws Errors of labels that do not fit
+    page += mistakes_html(*judged);
+  }
   page += model_html(input) + settings_html(input) + "</body></html>\n";
   write_atomically(
       path, [&](std::ostream& out) { out << page; }, "save_report");

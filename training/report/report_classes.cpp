@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <span>
 
 #include "framework/amount.hpp"
 #include "framework/io/resize.hpp"
 #include "framework/ops/activations.hpp"
+#include "framework/ops/label_checks.hpp"
 #include "training/metrics/metrics.hpp"
 #include "training/report/html.hpp"
 
@@ -109,13 +109,16 @@ struct Mistake {
 
 /// Whether all rows without a NaN are distributions: the outputs of a softmax layer, and not logits.
 bool are_probabilities(const Tensor& outputs) {
-  for (std::int64_t i = 0; i < outputs.dim(0); ++i) {
-    const std::vector<double> row = outputs.rows(i, i + 1).to_vector();
-    if (std::ranges::any_of(row, [](double share) { return std::isnan(share); })) continue;
-    const double sum = std::accumulate(row.begin(), row.end(), 0.0);
-    if (std::ranges::min(row) < 0 || !(std::abs(sum - 1) <= 1e-3)) return false;
+  try {
+    for (std::int64_t i = 0; i < outputs.dim(0); ++i) {
+      const Tensor row = outputs.rows(i, i + 1);
+      const bool undecided = std::ranges::any_of(row.to_vector(), [](double share) { return std::isnan(share); });
+      if (!undecided) check_distributions("save_report", row);
+    }
+    return true;
+  } catch (const Error&) {
+    return false;
   }
-  return true;
 }
 
 /// All mistakes, the worst first. Probabilities are computed row by row, so that no copy of all outputs is made.
@@ -165,9 +168,8 @@ std::string mistakes_html(const Judged& judged) {
   if (mistakes.empty() || shape.rank() != 3 || (shape[2] != 1 && shape[2] != 3)) return "";
   const std::size_t shown = std::min(mistakes.size(), most_mistakes);
   std::string text = fmt::format(
-      "<h2>Worst mistakes</h2><p class='note'>{} of {} on {}: those with the least probability for "
-      "the "
-      "right class.</p><div class='gallery{}'>\n",
+      "<h2>Worst mistakes</h2><p class='note'>{} of {} on {}: those with the least probability for the right "
+      "class.</p><div class='gallery{}'>\n",
       shown, amount(mistakes.size(), "mistake"), amount(judged.data.size(), "sample"),
       std::max(shape[0], shape[1]) < coarse ? " coarse" : "");
   for (const Mistake& m : std::span(mistakes).first(shown)) {
