@@ -97,17 +97,26 @@ TEST_CASE("a large or non-finite value affects only the outputs that depend on i
   }
 }
 
-TEST_CASE("a large value in the last row and column affects only the outputs that depend on it, for any size of them") {
+TEST_CASE("large values at the end of an image affect only the outputs that depend on them, for any size of it") {
   for (std::int64_t height = 17; height <= 20; ++height) {
     for (std::int64_t width = 9; width <= 12; ++width) {
-      INFO(height << " x " << width);
-      Arrays a(Padding::same, height, width);
-      a.x_at(1, height - 1, width - 1, 2) = -1e8F;
-      a.dy_at(2, height - 1, width - 1, 2) = 1e8F;
-      const auto [y, dx, dw] = check_ordinary(a);
-      CHECK(y >= a.dy.size() - 4 * filters);
-      CHECK(dx >= a.x.size() - 4 * 17);
-      CHECK(dw >= 9 * 16 * 17);
+      for (const auto& [rows, columns] : {std::pair<std::int64_t, std::int64_t>{1, 1}, {1, width}, {height, 1}}) {
+        for (const float large : {1e8F, 3e5F}) {  // also one that the spread of an image permits
+          INFO(height << " x " << width << ": " << large << " in " << rows << " x " << columns);
+          Arrays a(Padding::same, height, width);
+          for (std::int64_t i = height - rows; i < height; ++i) {
+            for (std::int64_t j = width - columns; j < width; ++j) {
+              a.x_at(1, i, j, 2) = -large;
+              a.dy_at(2, i, j, 2) = large;
+            }
+          }
+          const std::int64_t reached = std::min(rows + 1, height) * std::min(columns + 1, width);
+          const auto [y, dx, dw] = check_ordinary(a);
+          CHECK(y >= a.dy.size() - reached * filters);
+          CHECK(dx >= a.x.size() - reached * 17);
+          CHECK(dw >= 9 * 16 * 17);
+        }
+      }
     }
   }
 }

@@ -41,6 +41,27 @@ TEST_CASE("a Normalization of Keras that has mean and variance among its options
   check_values(read("Normalization", R"("axis": -1, "mean": 1, "variance": [[[4.0]]])"), {0, 0.5, 1, -2.5, 2, -3.5});
 }
 
+TEST_CASE("a Normalization of Keras in models inside of models has the mean and variance of its options") {
+  const test::TemporaryFolder folder;
+  const auto sequential = [](const std::string& name, const std::string& layer) {
+    return R"({"class_name": "Sequential", "config": {"name": ")" + name + R"(", "layers": [
+        {"class_name": "InputLayer", "config": {"name": "in_)" +
+           name + R"(", "batch_input_shape": [null, 2, 3]}},
+        )" +
+           layer + "]}}";
+  };
+  save_hdf5(folder / "m.h5", {},
+            {{"/",
+              "model_config",
+              {sequential("outer", sequential("middle", sequential("inner", R"({"class_name": "Normalization", "config":
+                   {"name": "tested", "dtype": "float32", "axis": [-1], "mean": [1, 2, -3], "variance": [4, 1, 0.25]}})")))},
+              false},
+             {"/", "keras_version", {"2.15.0"}, false},
+             {"model_weights", "layer_names", {"middle"}},
+             {"model_weights/middle", "weight_names", {}}});
+  check_values(load_keras_model(folder / "m.h5"), {0, 0, 12, -2.5, 3, -6});
+}
+
 TEST_CASE("a Rescaling of Keras with a number for each channel is a Normalization") {
   check_values(read("Rescaling", R"("scale": [2, 1, 0.5], "offset": [0, 1, -1])"), {2, 3, 0.5, -8, 6, -4});
   check_values(read("Rescaling", R"("scale": [2, 1, 0.5])"), {2, 2, 1.5, -8, 5, -3});

@@ -323,6 +323,27 @@ TEST_CASE("extents of a Reshape that are those of several values follow from one
                              "fixed extents"));
 }
 
+TEST_CASE("an unknown extent of a Reshape that changes with the known ones follows from the others") {
+  const TemporaryFolder folder;
+  // (n, height, width, 4) becomes (n, 2 height, width, 2)
+  const auto path = file_with(folder, "Identity", [](xtape_onnx::ModelProto& file) {
+    auto& graph = *file.mutable_graph();
+    auto& shape = shape_of_input(graph);
+    shape.mutable_dim(1)->set_dim_param("height");
+    shape.add_dim()->set_dim_param("width");
+    shape.add_dim()->set_dim_value(4);
+    for (const std::int64_t number : {0, 1, 2}) add_constant(graph, std::to_string(number), {1}, {number});
+    add_node(graph, "Shape", {"x"}, "shape");
+    for (const char* axis : {"0", "1", "2"}) add_node(graph, "Gather", {"shape", axis}, std::string("axis ") + axis);
+    add_node(graph, "Mul", {"axis 1", "2"}, "twice");
+    set_number(add_node(graph, "Concat", {"axis 0", "twice", "axis 2", "2"}, "target"), "axis", 0);
+    add_node(graph, "Reshape", {"y", "target"}, "z");
+    graph.mutable_output(0)->set_name("z");
+  });
+  const Tensor x = RandomStream(1).normal({2, 3, 5, 4});
+  CHECK(identical(run(load_onnx(path), x)[0].value(), x.reshaped({2, 6, 5, 2})));
+}
+
 TEST_CASE("an unknown extent that a Reshape names stays, and the axes in front of it become rows") {
   const TemporaryFolder folder;
   // x (n, ...) becomes rows, of which the last axis is normalized, and x again

@@ -249,7 +249,10 @@ TEST_CASE("a run can be resumed from an older checkpoint, and later ones are rep
   const auto all = checkpoints_in(folder.path());
   const TrainedQuadrants again(folder.path(), -1, all[2]);
   check_same(whole, again);
-  const TemporaryFolder other;
+  const fs::path before = fs::current_path();
+  fs::current_path(folder.path());
+  check_same(whole, TrainedQuadrants(".", -1, all[2].filename()));  // by its bare name in the current folder
+  fs::current_path(before);
   const TrainedQuadrants stopped(folder.path(), step_of_checkpoint(all[1]), all[2]);
   // the newer one was written after the step from which the run was resumed
   CHECK(checkpoints_in(folder.path()).front() == all[1]);

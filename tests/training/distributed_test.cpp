@@ -1,5 +1,6 @@
 // Training on several ranks, which are threads of this process: the bits of one rank, resumed runs.
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <sstream>
@@ -202,6 +203,25 @@ TEST_CASE("gradients travel from the last to the first in messages of at least b
       CHECK(sums == std::vector<std::vector<double>>{{109}, {107, 108}, {106}, {101, 102, 103, 104, 105}, {100}});
     });
   }
+}
+
+TEST_CASE("what rounding takes from a gradient is added to the next one, unless it is not finite") {
+  const std::vector<Parameter> parameters{{"a", Tensor::zeros({5})}};
+  const float largest = std::numeric_limits<float>::max(), infinite = std::numeric_limits<float>::infinity();
+  run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
+    const Distributed distributed{.communicator = communicator, .wire = Wire::bfloat16};
+    GradientReduction::Residuals residuals;
+    const auto sum_with_other_zero = [&](const Tensor& gradient) {
+      GradientReduction reduction(distributed, parameters, residuals, false);
+      reduction.add(0, communicator->rank() == 0 ? gradient : Tensor::zeros({5}));
+      return reduction.wait()[0].to_vector<float>();
+    };
+    // bfloat16 has 8 bits, so 1 + 2^-8 is halfway and goes to 1; the largest float32 goes to infinity
+    CHECK(sum_with_other_zero(Tensor::of({5}, {1 + 0x1p-8F, largest, -largest, infinite, -infinite})) ==
+          std::vector<float>{1, infinite, -infinite, infinite, -infinite});
+    CHECK(sum_with_other_zero(Tensor::of({5}, {1 + 0x1p-8F, 1, 2, 3, 4})) ==
+          std::vector<float>{1 + 0x1p-7F, 1, 2, 3, 4});
+  });
 }
 
 TEST_CASE("what rounding takes from a gradient waits for the next one through steps without a gradient") {

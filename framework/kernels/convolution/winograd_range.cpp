@@ -28,6 +28,11 @@ using namespace winograd;
 // that contains them is never even, so they affect only the outputs whose windows contain them. If a window is all
 // zeros and its patch is not, the tile is not even, because the output must be exactly 0.
 //
+// An element of a kernel gradient depends on the pixels of a patch that one tap reads. If a tile has at least 3 rows
+// and columns, these contain a window. In a last tile of fewer, which is called narrow, a large pixel may lie in the
+// windows of all outputs and not among the pixels of a tap. Therefore the patch of a narrow tile must be at most
+// `allowed_ratio` times the largest patch of the other tiles of the image, which all taps read.
+//
 // A channel with large values everywhere makes all tiles even, whatever the other channels contain, but a filter may
 // ignore this channel. Therefore the largest value of an image, and of each of its channels, must be at most 2^20 times
 // the geometric mean of its nonzero values. A few small values among zeros, as relu produces them, hardly lower this
@@ -84,13 +89,14 @@ void window_row(const B* a, const B* b, const B* c, std::int64_t count, B* tall,
 }
 
 /// The range of the patch sizes of an image; nullopt if a tile is not even. Every pixel of a patch lies in the window
-/// of an output of its tile, so the size of a patch is the largest size of these windows.
+/// of an output of its tile, so the size of a patch is the largest size of these windows. The image has a whole tile.
 template <class T>
 std::optional<SizeRange> even_tiles(const Window& w, const Sizes<T>& sizes) {
   SizeRange range;
   std::vector<SizeBits<T>> tall(static_cast<std::size_t>(w.out_width + 2)),
       windows(static_cast<std::size_t>(w.out_width));
   std::vector<SizeBits<T>> most(windows.size()), least(windows.size());
+  double largest = 0, largest_narrow = 0;  // patch of a tile, and of a narrow one
   for (std::int64_t i = 0; i < w.out_height; ++i) {
     window_row(sizes.row(i), sizes.row(i + 1), sizes.row(i + 2), w.out_width, tall.data(), windows.data());
     if (i % tile_edge == 0) {
@@ -104,12 +110,16 @@ std::optional<SizeRange> even_tiles(const Window& w, const Sizes<T>& sizes) {
     if (i % tile_edge + 1 != tile_edge && i + 1 != w.out_height) continue;
     for (std::size_t j = 0; j < windows.size(); j += tile_edge) {
       const std::size_t end = std::min(j + tile_edge, windows.size());
+      const bool narrow = i % tile_edge < 2 || end - j < 3;
       const double patch = number<T>(*std::max_element(&most[j], &most[0] + end));
       const double window = number<T>(*std::min_element(&least[j], &least[0] + end));
       if (!std::isfinite(patch) || patch > allowed_ratio * window) return std::nullopt;
       range.add(patch);
+      double& largest_of_kind = narrow ? largest_narrow : largest;
+      largest_of_kind = std::max(largest_of_kind, patch);
     }
   }
+  if (largest_narrow > allowed_ratio * largest) return std::nullopt;
   return range;
 }
 
