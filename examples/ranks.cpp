@@ -100,7 +100,7 @@ struct Ending {
 
 /// Waits for mpirun and passes signals on to it: the first one as SIGUSR1, or Ctrl-C as SIGUSR2 if it is Open MPI's,
 /// which passes on both. It is repeated, because mpirun loses what comes before it has started the ranks. The second
-/// one becomes SIGTERM, at which mpirun kills the ranks.
+/// one becomes SIGTERM, at which mpirun kills the ranks. The third one kills mpirun, in case that it hangs.
 Ending wait_for(pid_t process, const sigset_t& signals, bool open_mpi) {
   Ending ending;
   while (waitpid(process, &ending.status, WNOHANG) == 0) {
@@ -108,7 +108,7 @@ Ending wait_for(pid_t process, const sigset_t& signals, bool open_mpi) {
     const int signal = sigtimedwait(&signals, nullptr, &pause);
     if (signal > 0 && signal != SIGCHLD) {
       if (++ending.signals == 1) ending.first = signal;
-      if (ending.signals > 1) kill(process, SIGTERM);
+      if (ending.signals > 1) kill(process, ending.signals == 2 ? SIGTERM : SIGKILL);
     }
     if (ending.signals == 1) kill(process, ending.first == SIGINT && open_mpi ? SIGUSR2 : SIGUSR1);
   }

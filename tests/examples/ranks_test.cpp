@@ -1,5 +1,6 @@
 // train on several processes, started by --ranks and by mpirun. Skipped where mpirun or xtape-mpi is missing.
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <random>
 #include <thread>
@@ -177,6 +178,32 @@ TEST_CASE("ranks end when the program that started them is killed at any moment"
     training.send(SIGKILL);
     CHECK(training.wait() == 128 + SIGKILL);  // reads until the ranks have closed the output
   }
+}
+
+TEST_CASE("a third signal ends a run whose mpirun hangs") {
+  need_mpi();
+  const Programs run;
+  write_other_data(run.folder());
+  BackgroundProgram training(long_training(run, 2, "run"), run.folder());
+  training.read_until("epoch      1/100000");
+  const std::array<pid_t, 2> ranks{process_of(0, run.folder()), process_of(1, run.folder())};
+  const auto starter = training.process();
+  const pid_t hanging = std::stoi(bytes_of(fmt::format("/proc/{}/task/{}/children", starter, starter)));
+  kill(hanging, SIGSTOP);
+  std::atomic<bool> over = false;
+  std::thread signals([&] {  // more than three, because equal ones that arrive together count once
+    for (int i = 0; i < 1200 && !over; ++i) {
+      kill(starter, SIGTERM);
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    kill(hanging, SIGCONT);
+  });
+  const int status = training.wait();
+  over = true;
+  signals.join();
+  for (const pid_t rank : ranks) wait_for_end(rank);
+  CHECK(status == 128 + SIGTERM);
+  CHECK(training.text().find("--ranks: ") == std::string::npos);
 }
 
 TEST_CASE("ranks leave the standard input of the program unread, as a loop over its lines expects") {
