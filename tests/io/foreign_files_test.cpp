@@ -102,6 +102,20 @@ TEST_CASE("booleans of h5py are read, strings and structures are listed") {
   }
 }
 
+TEST_CASE("strings of variable length that h5py left empty or never wrote are empty") {
+  const std::string python = python_with("h5py");
+  const TemporaryFolder folder;
+  const std::string path = (folder / "file").string();
+  output_of(
+      fmt::format("{} -c 'import h5py; f = h5py.File(\"{}\", \"w\"); f.attrs.create(\"written\", [\"a\", \"\", "
+                  "\"b\"], dtype=h5py.string_dtype()); h5py.h5a.create(f.id, b\"never\", h5py.h5t.py_create("
+                  "h5py.string_dtype(), logical=True), h5py.h5s.create_simple((2,)))'",
+                  python, path));
+  const Hdf5File file("test", path);
+  CHECK(file.strings("/", "written") == std::vector<std::string>{"a", "", "b"});
+  CHECK(file.strings("/", "never") == std::vector<std::string>{"", ""});
+}
+
 TEST_CASE("a missing HDF5 filter is named, and other arrays of the file are read") {
   const std::string python = python_with("h5py");
   const TemporaryFolder folder;

@@ -89,12 +89,13 @@ TEST_CASE("a quota of version 1 is read from the hierarchy of the CPU controller
 TEST_CASE("a container finds its group by the name on the host or by its own name") {
   FakeSystem host_name;
   host_name.file("proc/self/cgroup", "4:cpu:/docker/1234/inner\n");
-  host_name.file("proc/self/mountinfo", "31 25 0:27 /docker/1234 /sys/fs/cgroup/cpu\\040x ro - cgroup cgroup rw,cpu\n");
-  host_name.file("sys/fs/cgroup/cpu x/cpu.cfs_quota_us", "200000\n");
-  host_name.file("sys/fs/cgroup/cpu x/cpu.cfs_period_us", "100000\n");
+  host_name.file("proc/self/mountinfo",
+                 "31 25 0:27 /docker/1234 /sys/fs/cgroup/cpu\\040x\\041 ro - cgroup cgroup rw,cpu\n");
+  host_name.file("sys/fs/cgroup/cpu x!/cpu.cfs_quota_us", "200000\n");
+  host_name.file("sys/fs/cgroup/cpu x!/cpu.cfs_period_us", "100000\n");
   CHECK(host_name.quota() == 2);
-  host_name.file("sys/fs/cgroup/cpu x/inner/cpu.cfs_quota_us", "100000\n");
-  host_name.file("sys/fs/cgroup/cpu x/inner/cpu.cfs_period_us", "100000\n");
+  host_name.file("sys/fs/cgroup/cpu x!/inner/cpu.cfs_quota_us", "100000\n");
+  host_name.file("sys/fs/cgroup/cpu x!/inner/cpu.cfs_period_us", "100000\n");
   CHECK(host_name.quota() == 1);
 
   CHECK(version2("/").file("sys/fs/cgroup/cpu.max", "400000 100000\n").quota() == 4);
