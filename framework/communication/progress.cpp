@@ -134,6 +134,7 @@ void ProgressThread::State::run(const std::function<std::unique_ptr<Transport>()
     departed_.resize(static_cast<std::size_t>(place_.size));
     heard_.resize(departed_.size(), clock_.now());
   } catch (...) {
+    const std::lock_guard lock(mutex_);  // the caller may run out of time just now
     connection_error_ = std::current_exception();
   }
   {

@@ -2,6 +2,9 @@
 #include "framework/communication/progress.hpp"
 
 #include <atomic>
+#include <chrono>
+#include <future>
+#include <stdexcept>
 #include <thread>
 
 #include "framework/communication/schedules.hpp"
@@ -90,6 +93,24 @@ std::shared_ptr<CollectiveOperation> start_sum(ProgressThread& thread) {
 }
 
 }  // namespace
+
+TEST_CASE("what prevents a connection is thrown, and a rank that does not connect in time is an Error") {
+  const auto connected = [](const auto& connect, milliseconds timeout = std::chrono::minutes(10)) {
+    return test::error_of([&] { ProgressThread(connect, timeout); });
+  };
+  CHECK(connected([]() -> std::unique_ptr<Transport> { throw Error("the network is down"); }) == "the network is down");
+  CHECK(connected([]() -> std::unique_ptr<Transport> { throw std::runtime_error("out of sockets"); }) ==
+        "out of sockets");
+  const auto over = std::make_shared<std::promise<void>>();
+  const auto waiting = std::make_shared<std::future<void>>(over->get_future());
+  const auto late = [waiting]() -> std::unique_ptr<Transport> {
+    waiting->wait();
+    throw Error("too late");
+  };
+  CHECK(connected(late, milliseconds(100)) ==
+        "communicator: expected all ranks to connect within 0.1 s, got fewer; a process has not started or has ended");
+  over->set_value();
+}
 
 TEST_CASE("all operations end with the failure if the other ranks can't be notified") {
   std::atomic<bool> all_submitted = false;

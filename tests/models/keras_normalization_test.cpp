@@ -1,4 +1,6 @@
 // Normalization and Rescaling of Keras with numbers among their options, as in EfficientNet.
+#include <array>
+
 #include "framework/io/hdf5.hpp"
 #include "layers/layers.hpp"
 #include "models/files/keras/keras_model.hpp"
@@ -92,6 +94,14 @@ TEST_CASE("numbers of Normalization and Rescaling that do not fit the channels a
       Contains(": layer \"tested\" of class Rescaling: scale: expected a number for each channel, 3 in all, got 2"));
   CHECK_THAT(error_of([] { read("Rescaling", R"("offset": [1, 2, 3])"); }),
              Contains(": layer \"tested\" of class Rescaling: scale: expected a number or a list of them, got null"));
+  for (const auto& [type, name, options] :
+       std::vector<std::array<const char*, 3>>{{"Rescaling", "scale", R"("scale": [])"},
+                                               {"Rescaling", "offset", R"("scale": 2, "offset": [[]])"},
+                                               {"Normalization", "mean", R"("mean": [], "variance": 1)"}}) {
+    CHECK_THAT(error_of([type, options] { read(type, options); }),
+               Contains(fmt::format("layer \"tested\" of class {}: {}: expected a number or a list of them, got []",
+                                    type, name)));
+  }
   CHECK_THAT(error_of([] { read("Rescaling", R"("scale": [1, 2, 3], "foo": 3)"); }), Contains("\"foo\""));
   CHECK_NOTHROW(read("Rescaling", R"("scale": [1e-6, 1, 1e6])"));
   for (const char* scale : {"[1.01e6, 1, 1]", "[1, 1, 0.99e-6]", "[1, 0, 1]"}) {

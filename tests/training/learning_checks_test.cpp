@@ -245,7 +245,12 @@ TEST_CASE("rows that are not distributions are rejected, as labels and as target
   CHECK(labels({1, 0, 0.9, 0.05}) ==
         "Dataset: expected a distribution a row, with the sum 1, got the sum 0.95 in row 1; divide each row by its "
         "sum, or for several labels at a time use targets without classes and sigmoid_cross_entropy");
-  CHECK(Dataset(Tensor::zeros({2, 2}), Tensor::of({2, 2}, {0.3333, 0.6667, 1, 0}), 2).classes() == 2);
+  for (const double sum : {0.9989, 1.0011}) {  // beyond what rounding to three digits gives
+    CHECK_THAT(labels({0.5, sum - 0.5, 1, 0}), Catch::Contains(fmt::format("got the sum {} in row 0", sum)));
+  }
+  for (const double sum : {0.9991, 1.0009}) {
+    CHECK(Dataset(Tensor::zeros({2, 2}), Tensor::of({2, 2}, {0.5, sum - 0.5, 1, 0}), 2).classes() == 2);
+  }
   for (const Loss& its_loss : {loss::softmax_cross_entropy(), loss::softmax_cross_entropy({.label_smoothing = 0.1})}) {
     CHECK(refusal(dense(2), with_targets({8, 2}, 1), its_loss) ==
           "fit: expected a distribution a row, with the sum 1, got the sum 2 in row 0; divide each row by its sum, or "
