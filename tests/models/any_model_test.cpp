@@ -57,6 +57,11 @@ TEST_CASE("models of all formats are recognized by their content") {
     }
   }
   CHECK(load_onnx_metadata(folder / "a.onnx").at("preprocessing") == "RGB, scale 0..255");
+  save_any_model(model, folder / "b.onnx", {.image_scale = "caffe"});
+  CHECK(load_onnx_metadata(folder / "b.onnx").at("preprocessing") == "BGR, scale caffe");
+  save_any_model(model, folder / "b.onnx", {.image_scale = "0..255", .onnx = {.preprocessing = "my own words"}});
+  CHECK(load_onnx_metadata(folder / "b.onnx").at("preprocessing") == "my own words");
+  CHECK(load_any_model(folder / "b.onnx").image_scale == "0..255");
   std::vector<std::string> types;
   for (const OnnxNode& node : list_onnx_nodes(folder / "a.onnx")) types.push_back(node.type);
   CHECK(types == std::vector<std::string>{"Conv", "Relu", "Flatten", "Gemm"});
@@ -111,6 +116,7 @@ TEST_CASE("image scales are those of their definitions") {
     CHECK(largest_difference(output_of(scaled, pixels()), expected) < 1e-11);
     CHECK(scaled.output_shape() == model.output_shape());
     CHECK(scaled.parameters().size() == model.parameters().size());
+    CHECK(scaled.dtype() == model.dtype());
   };
   check_scale("0..1", [&](std::size_t i, std::size_t c) { return p[i + c]; });
   check_scale("0..255", [&](std::size_t i, std::size_t c) { return 255 * p[i + c]; });

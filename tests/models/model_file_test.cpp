@@ -1,5 +1,6 @@
 #include "models/files/model_file.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -259,6 +260,8 @@ TEST_CASE("an untrusted graph is checked field by field") {
       {[](Json& g) { g["config"]["layers"][1]["name"] = ""; }, "layers[1] (Dense ): name: expected a text, got \"\""},
       {[](Json& g) { g["config"]["layers"][1]["name"] = "a\x1b[2J"; },
        "layers[1] (Dense a?[2J): name: expected text without control characters, got byte 0x1b after 1 others"},
+      {[](Json& g) { g["config"]["layers"][1]["name"] = "a\x7f"; },
+       "layers[1] (Dense a?): name: expected text without control characters, got byte 0x7f after 1 others"},
       {[](Json& g) { g["name"] = "\x7f"; }, "name: expected text without control characters, got byte 0x7f"},
       {[](Json& g) { g["config"]["layers"][1]["trainable"] = 1; },
        "layers[1] (Dense d): trainable: expected true or false, got 1"},
@@ -302,6 +305,62 @@ TEST_CASE("an untrusted graph is checked field by field") {
        "nodes[1]: expected a tensor e/kernel of shape (2, 3) in the file, got none"},
   };
   for (const auto& [change, expected] : cases) CHECK_THAT(changed(change), Catch::StartsWith(expected));
+}
+
+TEST_CASE("all tensors of a model file have one floating type") {
+  const test::TemporaryFolder folder;
+  const auto path = folder / "model.safetensors";
+  const SymbolicTensor input = Input({2});
+  save_model(Model(input, Dense({.units = 3, .name = "d"})(input)), path);
+  const auto error = [&](const std::vector<DType>& types) {
+    SafetensorsFile file = load_safetensors(path);
+    for (std::size_t i = 0; i < types.size(); ++i) file.tensors[i].tensor = file.tensors[i].tensor.to(types[i]);
+    std::ranges::sort(file.tensors, {}, &NamedTensor::name);
+    save_safetensors(folder / "other.safetensors", file.tensors, file.metadata);
+    const std::string text = error_of([&] { load_model(folder / "other.safetensors"); });
+    return text.substr(std::min(text.size(), text.find("expected ")));
+  };
+  REQUIRE(load_safetensors(path).tensors[0].name == "d/kernel");
+  const std::string kernel = "expected the tensor d/kernel to be ", bias = "expected the tensor d/bias to be ";
+  CHECK(error({DType::float32, DType::float64}) == bias + "float32 (3,), got float64 (3,)");
+  CHECK(error({DType::float64, DType::float32}) == bias + "float64 (3,), got float32 (3,)");
+  CHECK(error({DType::int64, DType::float32}) == kernel + "float32 (2, 3), got int64 (2, 3)");
+  CHECK(error({DType::float32, DType::int64}) == bias + "float32 (3,), got int64 (3,)");
+}
+
+/// A layer whose options have parts with an integer.
+class Nested final : public Layer {
+ public:
+  explicit Nested(std::int64_t number) : Layer("nested"), number_(number) {}
+  std::string type() const override { return "Nested"; }
+  LayerConfig config() const override {
+    return {{{"outer", LayerConfig{{{"inner", LayerConfig{{{"number", number_}}}}}}}}};
+  }
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override {
+    return {{only_input(inputs)}};
+  }
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass&) const override { return inputs; }
+
+ private:
+  std::int64_t number_;
+};
+
+TEST_CASE("an integer beyond the limits is found in parts of options too") {
+  const test::TemporaryFolder folder;
+  const SymbolicTensor input = Input({2});
+  const auto save = [&](std::int64_t number) {
+    const auto layer = std::make_shared<Nested>(number);
+    save_model(Model(input, layer->connect({input})[0]), folder / "m");
+  };
+  const std::int64_t most = 2147483647;
+  CHECK_NOTHROW(save(most));
+  CHECK_NOTHROW(save(-most));
+  for (const std::int64_t number : {most + 1, -most - 1}) {
+    CHECK(error_of([&] { save(number); }) ==
+          fmt::format("save_model: {}: layer nested: number: expected an integer from -2147483647 to 2147483647, got "
+                      "{}",
+                      (folder / "m").string(), number));
+  }
 }
 
 TEST_CASE("the outputs of a layer that has several are named by their numbers in the graph of a file") {

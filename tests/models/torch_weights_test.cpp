@@ -241,6 +241,8 @@ TEST_CASE("the flattened form of a sequence has the channels in front behind con
       {"convolution, dense, activation", input, positive(dense(conv(input))), false},
       {"convolution, permuted, activation", input, positive(Permute({.dims = {2, 1}})(conv(input))), false},
       {"convolution, reshaped, activation", input, positive(Reshape({.target_shape = {2, 8}})(conv(input))), false},
+      {"convolution, normalized steps", input, LayerNormalization()(conv(input)), false},
+      {"convolution, normalized steps, activation", input, positive(LayerNormalization()(conv(input))), false},
       {"convolution, dot", input, Dot({.axes = {2, 2}})({conv(input), conv(input)}), false},
       {"dense, convolution", input, conv(dense(input)), true},
   };
@@ -259,4 +261,76 @@ TEST_CASE("the flattened form of a sequence has the channels in front behind con
       }
     }
   }
+}
+
+TEST_CASE("names lose the prefixes of PyTorch's wrappers, in any order, unless they are those of a layer") {
+  const TemporaryFolder folder;
+  const auto input = Input({3});
+  const Model plain(input, Dense({.units = 2, .name = "fc"})(input), {.seed = 1});
+  const auto report_of = [&](const Model& model, const std::string& prefix) {
+    std::vector<NamedTensor> tensors = to_torch(model);
+    for (NamedTensor& tensor : tensors) tensor.name.insert(0, prefix);
+    save_safetensors(folder / "w.safetensors", tensors);
+    return load_weights(model, folder / "w.safetensors", {.strict = false}).text();
+  };
+  for (const char* prefix : {"", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."}) {
+    INFO(prefix);
+    CHECK(report_of(plain, prefix) == "2 of 2 parameters matched");
+  }
+  CHECK_THAT(report_of(plain, "other."), Contains("0 of 2 parameters matched"));
+  CHECK_THAT(report_of(plain, "module"), Contains("0 of 2 parameters matched"));
+  for (const char* name : {"module", "_orig_mod"}) {
+    const Model inner(input, Dense({.units = 2, .name = "fc"})(input), {.name = name});
+    const Model outer(input, inner(input));
+    CHECK(report_of(outer, "") == "2 of 2 parameters matched");
+  }
+  // all names have the prefix, or none loses it
+  std::vector<NamedTensor> tensors = to_torch(plain);
+  tensors[0].name.insert(0, "module.");
+  save_safetensors(folder / "w.safetensors", tensors);
+  CHECK_THAT(load_weights(plain, folder / "w.safetensors", {.strict = false}).text(),
+             Contains("1 of 2 parameters matched"));
+}
+
+TEST_CASE("the rows of a dense layer are in another order behind layers that keep a flattened image, and only there") {
+  const auto input = Input({2, 2, 3});
+  const auto reshaped = [](const SymbolicTensor& x) { return Reshape({.target_shape = {12}})(x); };
+  struct Row {
+    std::string name;
+    SymbolicTensor x;
+    bool image;
+  };
+  const Row rows[] = {
+      {"flattened", Flatten()(input), true},
+      {"reshaped", reshaped(input), true},
+      {"activation", Activation(relu)(Flatten()(input)), true},
+      {"normalization and dropout", Dropout({.rate = 0.5})(BatchNormalization()(reshaped(input))), true},
+      {"dense layer of as many units", Dense({.units = 12})(Flatten()(input)), false},
+      {"dense layer and activation", Activation(relu)(Dense({.units = 12})(Flatten()(input))), false},
+      {"sum of two", Add()({Flatten()(input), Flatten()(input)}), false},
+      {"pooled", GlobalAveragePooling2D()(Conv2D({.filters = 12, .kernel_size = 1})(input)), false},
+  };
+  for (const Row& row : rows) {
+    INFO(row.name);
+    const Model model(input, Dense({.units = 2, .name = "logits"})(row.x), {.seed = 1});
+    const Tensor kernel = model.parameter("logits/kernel").value();
+    const std::vector<NamedTensor> stored = to_torch(model);
+    const Tensor weight = std::ranges::find(stored, "logits.weight", &NamedTensor::name)->tensor;
+    for (std::int64_t pixel = 0; pixel < 4; ++pixel) {
+      for (std::int64_t channel = 0; channel < 3; ++channel) {
+        const std::int64_t place = row.image ? 4 * channel + pixel : 3 * pixel + channel;
+        CHECK(weight.at({1, place}) == kernel.at({3 * pixel + channel, 1}));
+      }
+    }
+  }
+}
+
+TEST_CASE("a batch normalization is saved for PyTorch with a count of 0 batches, an integer") {
+  const auto input = Input({3});
+  const std::vector<NamedTensor> stored = to_torch(Model(input, BatchNormalization({.name = "norm"})(input)));
+  const auto count = std::ranges::find(stored, "norm.num_batches_tracked", &NamedTensor::name);
+  REQUIRE(count != stored.end());
+  CHECK(count->tensor.shape() == Shape{});
+  CHECK(count->tensor.dtype() == DType::int64);
+  CHECK(count->tensor.item() == 0);
 }

@@ -167,6 +167,33 @@ TEST_CASE("tensors of unknown types are named, and are accepted if no parameter 
         "scale; 1 left out, as they hold no floating-point numbers: mask");
 }
 
+TEST_CASE("tensors without a parameter are left out if they hold no floating-point numbers, and unexpected otherwise") {
+  const test::TemporaryFolder folder;
+  const Model model = seeded_model(1);
+  save_weights(model, folder / "w.safetensors");
+  const std::string bytes = test::read_bytes(folder / "w.safetensors");
+  const auto length = static_cast<std::size_t>(static_cast<unsigned char>(bytes[0])) +
+                      256 * static_cast<std::size_t>(static_cast<unsigned char>(bytes[1]));
+  const std::size_t data = bytes.size() - 8 - length;
+  const std::vector<std::tuple<std::string, int, bool>> types{
+      {"BOOL", 1, true}, {"U8", 1, true},    {"I8", 1, true},   {"U16", 2, true}, {"I16", 2, true},
+      {"U32", 4, true},  {"I32", 4, true},   {"U64", 8, true},  {"I64", 8, true}, {"F8_E4M3", 1, false},
+      {"F16", 2, false}, {"BF16", 2, false}, {"F32", 4, false}, {"F64", 8, false}};
+  for (const auto& [type, size, left_out] : types) {
+    INFO(type);
+    std::string header = bytes.substr(8, length);
+    header = header.substr(0, header.rfind('}')) +
+             fmt::format(R"(,"more":{{"dtype":"{}","shape":[1],"data_offsets":[{},{}]}}}})", type, data,
+                         data + static_cast<std::size_t>(size));
+    test::write_bytes(folder / "more", test::little_endian(header.size()) + header + bytes.substr(8 + length) +
+                                           std::string(static_cast<std::size_t>(size), '\0'));
+    const LoadReport report = load_weights(model, folder / "more", {.strict = false});
+    CHECK(report.left_out == (left_out ? std::vector<std::string>{"more"} : std::vector<std::string>{}));
+    CHECK(report.unexpected == (left_out ? std::vector<std::string>{} : std::vector<std::string>{"more"}));
+    CHECK(report.complete() == left_out);
+  }
+}
+
 TEST_CASE("a load report shows names from a file without terminal control characters") {
   const test::TemporaryFolder folder;
   save_safetensors(folder / "w.safetensors", {{"a\x1b[2J\xc2\x9b"

@@ -301,15 +301,12 @@ SymbolicTensor ImportNode::reshaped(const SymbolicTensor& x, const std::vector<E
   }
   for (const std::int64_t extent : target) elements *= extent == -1 ? 1 : extent;
   bool in_order = std::ssize(axes) == unknown && elements == old_elements;
-  if (in_order && !numbers.empty()) {  // unless the target names them all as those of one value, in another order
+  if (in_order && !numbers.empty()) {  // unless the target names them all, in another order
     bool named = true, same = true;
-    std::string of;
     for (std::size_t i = 0, next = 0; i < target.size(); ++i) {
       if (target[i] != -1) continue;
-      const Number& number = numbers[i];
-      named = named && number.named() && (of.empty() || of == number.of);
-      same = same && is_extent(number, axes[next++] - 1);
-      of = number.of;
+      named = named && numbers[i].named();
+      same = same && is_extent(numbers[i], axes[next++] - 1);
     }
     in_order = !named || same;
   }
