@@ -108,6 +108,12 @@ TEST_CASE("train requires images of at least two classes, in a folder for each")
         "train: --validation 0.01: split: expected at least one sample in each part, got 0 of 8 samples for the "
         "fraction 0.01; use more samples or a larger fraction\n");
   CHECK_FALSE(fs::exists(run.folder() / "runs"));
+  const Programs among;  // the default folder of runs would be a class
+  for (const std::string name : {"cat", "dog"}) write_grey_images(among.folder() / name, 20, 5);
+  CHECK(among("train --model convnet --data .").text ==
+        "train: expected a folder for the run that is not among the photographs in ., where it would be "
+        "taken for a class, got runs; name another with --output\n");
+  CHECK_FALSE(fs::exists(among.folder() / "runs"));
 }
 
 TEST_CASE("runs without --output that start at the same time have different folders") {

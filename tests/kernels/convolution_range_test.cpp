@@ -265,11 +265,13 @@ TEST_CASE("convolutions of values near the limits of float32 are as accurate as 
     float x, w, dy;
   };
   // sums of at most 351 products, within the range of normal float32 numbers
-  for (const Values v : {Values{1e37F, 1e-3F, 1e-3F}, Values{1e-3F, 1e37F, 1e-3F}, Values{1e-3F, 1e-3F, 1e37F},
-                         Values{3e38F, 1e-3F, 1e-3F}, Values{1e-3F, 3e38F, 1e-3F}, Values{1e-3F, 1e-3F, 3e38F},
-                         Values{1e17F, 1e17F, 1e17F}, Values{1e-30F, 1e-6F, 1e-6F}, Values{1e-6F, 1e-30F, 1e-6F},
+  for (const Values v : {Values{1e37F, 1e-3F, 1e-3F},  Values{1e-3F, 1e37F, 1e-3F},    Values{1e-3F, 1e-3F, 1e37F},
+                         Values{3e38F, 1e-3F, 1e-3F},  Values{1e-3F, 3e38F, 1e-3F},    Values{1e-3F, 1e-3F, 3e38F},
+                         Values{1e37F, 1e-6F, 1e-6F},  Values{1e-6F, 1e37F, 1e-6F},    Values{1e-6F, 1e-6F, 1e37F},
+                         Values{3e38F, 1e-8F, 1e-8F},  Values{1e-8F, 3e38F, 1e-8F},    Values{1e-8F, 1e-8F, 3e38F},
+                         Values{1e17F, 1e17F, 1e17F},  Values{1e-30F, 1e-6F, 1e-6F},   Values{1e-6F, 1e-30F, 1e-6F},
                          Values{1e-6F, 1e-6F, 1e-30F}, Values{1e-18F, 1e-18F, 1e-18F}, Values{1e-37F, 1e30F, 1e30F},
-                         Values{1e30F, 1e-37F, 1e30F}, Values{1e30F, 1e30F, 1e-37F}, Values{1e-40F, 1e30F, 1.0F},
+                         Values{1e30F, 1e-37F, 1e30F}, Values{1e30F, 1e30F, 1e-37F},   Values{1e-40F, 1e30F, 1.0F},
                          Values{1.0F, 1.0F, 1.0F}}) {
     INFO("x " << v.x << ", w " << v.w << ", dy " << v.dy);
     const auto [y, dx, dw] = errors_of_constants(v.x, v.w, v.dy);

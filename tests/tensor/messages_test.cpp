@@ -29,8 +29,15 @@ TEST_CASE("functions of an undefined tensor say so, with their names") {
 
 TEST_CASE("invalid arguments of tensors and shapes are errors with the values that were given") {
   const Tensor x = Tensor::ones({2, 3});
+  Tensor sum = Tensor::ones({2, 3});
   const std::int64_t large = std::int64_t{1} << 40, most = std::int64_t{1} << 62;
   check_messages({
+      {"add_into: expected two tensors alike, got (2, 3) float32 and (3, 2) float32",
+       [&] {
+         add_into(sum, Tensor::ones({3, 2}));
+       }},
+      {"add_into: expected two tensors alike, got (2, 3) float32 and (2, 3) float64",
+       [&] { add_into(sum, x.to(DType::float64)); }},
       {"Tensor: expected memory for (35184372088832, 2) of float64 (562950.0 GB), got none from the system",
        [] {
          Tensor::zeros({std::int64_t{1} << 45, 2}, DType::float64);
