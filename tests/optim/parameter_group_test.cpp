@@ -67,6 +67,10 @@ TEST_CASE("groups that select nothing or have invalid numbers are rejected") {
   CHECK(error({{.names = {"kernel"}}}) == expected + "none for group 1 \"kernel\"" + advice);
   CHECK(error({{}}) == expected + "none for group 1 \"\"" + advice);
   CHECK(error({{.names = {"*"}}, {.names = {"dense/*"}}}) == expected + "none for group 2 \"dense/*\"" + advice);
+  const Parameter last = parameter_of("last", {1});
+  CHECK(error_of([&] {
+          SGD({p, last}, {.groups = {{.names = {"kernel"}}}});
+        }) == expected + "none for group 1 \"kernel\"" + advice);
   CHECK(error_of([&] { SGD({p}, {.groups = {{.names = {"*"}, .learning_rate_factor = -1}}}); }) ==
         "SGD: expected a finite learning_rate_factor of at least 0 in group 1, got -1");
   CHECK(error_of([&] { SGD({p}, {.groups = {{.names = {"*"}, .weight_decay = -1}}}); }) ==

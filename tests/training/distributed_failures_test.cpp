@@ -97,6 +97,21 @@ TEST_CASE("a rank that throws ends all ranks with its reason and changes nothing
   }
 }
 
+TEST_CASE("a stop that several ranks ask for has the reason of the first of them") {
+  for (const int first : {0, 1, 3}) {
+    const auto results = train_ranks(4, [first] {
+      FitOptions options = stateful_options();
+      options.callbacks = {at_batch_end([first](TrainingState& run) {
+        if (run.shards.rank() >= first) run.stop(fmt::format("rank {} stops", run.shards.rank()));
+      })};
+      return options;
+    });
+    for (const RankResult& result : results) {
+      CHECK(result.history.stop_reason() == fmt::format("rank {} stops", first));
+    }
+  }
+}
+
 TEST_CASE("a rank that throws something else than an exception ends all ranks") {
   const FailedRanks ranks([](FitOptions& options, int rank) {
     options.callbacks = {at_batch_end([rank](TrainingState&) {

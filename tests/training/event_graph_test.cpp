@@ -65,5 +65,25 @@ TEST_CASE("the nodes of a graph have the types of their values") {
   CHECK(types_of(model) == std::vector{DT_INT64, DT_UINT8, DT_UINT8, DT_DOUBLE});
 }
 
+TEST_CASE("events of images of another rank, type or number of channels are refused with their tag, type and shape") {
+  struct Row {
+    DType dtype;
+    Shape shape;
+    std::string text;
+  };
+  for (const auto& [dtype, shape, text] : {Row{DType::float32, {2, 3, 1}, "float32 (2, 3, 1)"},
+                                           {DType::uint8, {0, 2, 3, 1}, "uint8 (0, 2, 3, 1)"},
+                                           {DType::float64, {1, 2, 3, 2}, "float64 (1, 2, 3, 2)"},
+                                           {DType::uint8, {1, 2, 3, 4}, "uint8 (1, 2, 3, 4)"},
+                                           {DType::int64, {1, 2, 3, 1}, "int64 (1, 2, 3, 1)"}}) {
+    CHECK(test::error_of([&, &dtype = dtype, &shape = shape] {
+            events::images({2}, "a tag", Tensor::zeros(shape, dtype));
+          }) == "EventFile: expected images (n, height, width, 1 or 3), floating or uint8, for a tag, got " + text);
+  }
+  CHECK(test::error_of([] {
+          events::images({2}, "", Tensor::zeros({1, 2, 3, 1}));
+        }) == "EventFile: expected a tag, got an empty one");
+}
+
 }  // namespace
 }  // namespace xtape

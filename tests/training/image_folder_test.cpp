@@ -177,6 +177,12 @@ TEST_CASE("all images are checked at the start, and unreadable ones are listed o
                  Contains("remove what is no class"));
   for (int i = 0; i < 20; ++i) write_bytes(folder / "dog" / fmt::format("n{}.png", i), "");
   CHECK_THAT(error_of([&] { load_image_folder(folder.path(), size(4, 4)); }), Contains("\n  and 14 more"));
+  const auto dogs = [](int i) { return fmt::format("n{}.png", i); };
+  for (int i = 0; i < 13; ++i) fs::remove(folder / "dog" / dogs(i));
+  const auto message = [&] { return error_of([&] { load_image_folder(folder.path(), size(4, 4)); }); };
+  CHECK_THAT(message(), Contains("got 11 of 12 that can't") && Catch::EndsWith("\n  and 1 more"));
+  fs::remove(folder / "dog" / dogs(13));
+  CHECK_THAT(message(), Contains("got 10 of 11 that can't") && Contains(dogs(19)) && !Contains(" more"));
 }
 
 TEST_CASE("the progress of checks is shown after two seconds, and is redrawn on terminals only") {

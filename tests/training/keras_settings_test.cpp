@@ -360,6 +360,10 @@ TEST_CASE("every option of a schedule is read from Keras's config, and written t
           "expected boundaries below 1e15, got 1000000000000000");
   refused(R"(["PiecewiseConstantDecay", {"boundaries": 3, "values": [1, 2]}])",
           "boundaries: expected a list of numbers, got 3");
+  refused(R"(["PiecewiseConstantDecay", {"boundaries": [3, "x"], "values": [1, 2, 3]}])",
+          "boundaries: expected a list of numbers, got [3,\"x\"]");
+  refused(R"(["PiecewiseConstantDecay", {"boundaries": [3], "values": [1, true]}])",
+          "values: expected a list of numbers, got [1,true]");
   refused(R"(["CosineDecay", {"decay_steps": 100}])", "initial_learning_rate: expected a number, got null");
   refused(R"(["ExponentialDecay", {"initial_learning_rate": 2, "decay_steps": 10, "decay_rate": 0.5, "x": 1}])",
           "x: expected an option that xtape has, got another one with the value 1");

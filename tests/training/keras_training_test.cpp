@@ -112,6 +112,10 @@ TEST_CASE("losses that xtape does not have are described in words, or given") {
                   {{"mine>MyLoss", loss::hinge()}}) == "hinge 1");
   CHECK(losses_of(R"({"loss": {"class_name": "X", "config": {"name": "l"}}})", one, {{"l", loss::hinge()}}) ==
         "hinge 1");
+  const std::string wrapped =
+      R"({"loss": {"class_name": "LossFunctionWrapper", "config": {
+           "fn": {"class_name": "function", "config": "mine"}}}})";
+  CHECK(losses_of(wrapped, one, {{"mine", loss::hinge()}}) == "hinge 1");
   const auto refused = [&](const std::string& loss, const std::string& message) {
     INFO(message);
     CHECK_THAT(losses_of("{\"loss\": " + loss + "}", one), Catch::Contains(message));
@@ -271,6 +275,9 @@ TEST_CASE("optimizers of Keras have the formulas of their version") {
   refused("SGD", R"({"learning_rate": -1})", "LearningRate: expected a finite number of at least 0, got -1");
   refused("SGD", R"({"learning_rate": "fast"})",
           "learning_rate: expected a number or a schedule of Keras, got \"fast\"");
+  refused("SGD", R"({"decay": 0.5, "learning_rate": {"class_name": "ExponentialDecay", "config": {
+                     "initial_learning_rate": 1, "decay_steps": 10, "decay_rate": 0.5}}})",
+          "decay: expected none with a schedule, got 0.5");
   refused("SGD", R"({"learning_rate": 0.1, "wobble": 1})",
           "wobble: expected an option that xtape has, got another one with the value 1");
 }
@@ -390,6 +397,7 @@ TEST_CASE("the number of steps is a floating-point number in files of Keras 1 an
   CHECK(optimizer->iterations() == 7);
   CHECK(optimizer->named_state()[0].second.to_vector()[0] == 1);
   CHECK(optimizer->named_state()[1].second.to_vector()[0] == 2);
+  CHECK(read(R"({"name": "a", "learning_rate": 0.001})", 7)->iterations() == 0);  // of tf.keras: another number
   for (const double steps : {-1.0, 0.5, 1e12, std::nan("")}) {
     CHECK_THAT(error_of([&] { read(keras1, steps); }), Catch::Contains("expected fewer than 2^31 steps"));
   }

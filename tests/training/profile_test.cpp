@@ -134,6 +134,17 @@ TEST_CASE("the table of a profile has every number in its column, and sums over 
         "loss                             1.000     1.000   20.0               0.0\n"
         "-------------------------------------------------------------------------\n"
         "a step: 10.0 ms; memory: parameters 4.0 MB, in use between steps 50.0 kB, at most 123.5 MB\n");
+  for (const auto& [bytes, text] :
+       {std::pair(0, " 0.0\n"), {4'000, " 0.004\n"}, {70'000, " 0.07\n"}, {99'000, " 0.099\n"}, {100'000, " 0.1\n"}}) {
+    StepProfile small;
+    small.layers = {{.name = "b", .kept = bytes}};
+    CHECK_THAT(table(small), Catch::Contains(text));
+  }
+  for (const auto& [seconds, text] : {std::pair(0.00007, "a step: 0.07 ms;"), {0.0001, "a step: 0.1 ms;"}}) {
+    StepProfile fast;
+    fast.seconds = seconds;
+    CHECK_THAT(table(fast), Catch::Contains(text));
+  }
   StepProfile none;
   CHECK_THAT(table(none), Catch::Contains("all layers     0.000     0.000    0.0               0.0\n"));
 }

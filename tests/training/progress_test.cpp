@@ -68,6 +68,21 @@ TEST_CASE("a resumed epoch begins with the finished samples, which do not count 
   CHECK_THAT(stage.text(), Catch::Contains("  50/100"));
   stage.update_at(10, 75);
   CHECK_THAT(stage.text(), Catch::Contains("  75/100  ") && Catch::Contains("  2.5 samples/s  left 0:10  "));
+  stage.update_at(20, 100);
+  stage.progress->end_epoch({1, {{"loss", 0.5}}});
+  CHECK_THAT(stage.text(), Catch::Contains("epoch 1/2  loss 0.5000  2.5 samples/s  left 0:20"));
+}
+
+TEST_CASE("a run that resumes behind the last step of an epoch validates without an estimate of the time") {
+  for (const int columns : {100, 0}) {
+    Stage stage(columns, {.epochs = 2, .samples = 100, .validation_samples = 30});
+    stage.progress->begin_epoch(1, 100);
+    stage.text();
+    stage.seconds = 1000 + 20;
+    stage.progress->update_validation(10);
+    const std::string line = "epoch 1/2  validation 10/30";
+    CHECK(stage.text() == (columns > 0 ? "\r" + line + "\x1b[K" : line + "\n"));
+  }
 }
 
 TEST_CASE("on a terminal one line is redrawn") {
@@ -238,6 +253,57 @@ TEST_CASE("the time left is estimated from measurements") {
   CHECK(progress.left_in_run() == Approx(44 + 106));
   stage.seconds = 1000 + 300;  // a step that takes longer than the estimate of the whole rest
   CHECK(progress.left_in_epoch() == 0);
+}
+
+TEST_CASE("the time of a resumed run includes that of the samples before the interruption in the epochs to come") {
+  Stage stage(0);
+  stage.progress->begin_epoch(1, 50);
+  stage.update_at(10, 75);  // 0.4 s for each sample
+  CHECK(stage.progress->left_in_epoch() == Approx(10));
+  CHECK(stage.progress->left_in_run() == Approx(10 + 40));
+}
+
+TEST_CASE("a bar is shown as soon as ten characters are left for it, and has at most thirty") {
+  Stage stage(60);
+  stage.progress->begin_epoch(1);
+  const auto line_at = [&](int columns) {
+    stage.columns = columns;
+    stage.text();
+    stage.progress->begin_epoch(1);
+    return line_of(stage.text());
+  };
+  const std::string plain = "epoch 1/2  0/100";
+  for (int columns = 18; columns <= 80; ++columns) {
+    INFO(columns);
+    const int left = columns - 1 - static_cast<int>(plain.size()) - 2;
+    const std::string line = line_at(columns);
+    if (left < 10) {
+      CHECK(line == plain);
+    } else {
+      const auto width = static_cast<std::size_t>(std::min(left, 30));
+      CHECK(line == "epoch 1/2  [>" + std::string(width - 3, ' ') + "]  0/100");
+    }
+  }
+}
+
+TEST_CASE("speeds below ten have a decimal") {
+  for (const auto& [seconds, text] :
+       {std::pair(10.0, "  10 samples/s"), {10.5, "  9.5 samples/s"}, {1.0, "  100 samples/s"}}) {
+    Stage stage(0);
+    stage.progress->begin_epoch(1);
+    stage.update_at(seconds, 100);
+    stage.progress->end_epoch({1, {{"loss", 0.5}}});
+    CHECK_THAT(stage.text(), Catch::Contains(text));
+  }
+}
+
+TEST_CASE("the line of an epoch begins behind one that was redrawn before the output was no terminal any more") {
+  Stage stage(100);
+  stage.progress->begin_epoch(1);
+  stage.text();
+  stage.columns = 0;
+  stage.progress->end_epoch({1, {{"loss", 0.5}}});
+  CHECK_THAT(stage.text(), Catch::StartsWith("\nepoch 1/2  loss 0.5000"));
 }
 
 TEST_CASE("a validation shows its progress and the time left by its own speed") {

@@ -69,7 +69,7 @@ TEST_CASE("a table without a header has numbered columns") {
 }
 
 TEST_CASE("missing numbers are errors with line and column, or get a value") {
-  for (const char* nothing : {"", "NA", "NaN", "\"\""}) {
+  for (const char* nothing : {"", "NA", "NaN", "nan", "N/A", "\"\""}) {
     const std::string table = fmt::format("a,b,y\n1,2,3\n\n4,{},6\n", nothing);
     CHECK_THAT(error_of([&] { read(table, {.targets = {"y"}}); }),
                Catch::Contains("table.csv, line 4, column \"b\": expected a finite number") &&
@@ -173,6 +173,17 @@ TEST_CASE("an archive of arrays is a data set for training and evaluation") {
       load_npz_data(folder / "n.npz", {.train_input = "x", .train_target = "y", .test_input = "x", .test_target = "y"});
   CHECK(numbers.train.classes() == 0);
   CHECK(numbers.train.target().to_vector() == std::vector<double>{0.5, 1.5});
+  // inputs without a channel axis are grey images only if they are uint8 of three axes
+  for (const DType dtype : {DType::float32, DType::float64, DType::int64, DType::uint8}) {
+    for (const Shape& shape : {Shape{2, 3}, Shape{2, 3, 4}, Shape{2, 3, 4, 1}}) {
+      save_npz(folder / "i.npz", {{"x", Tensor::zeros(shape, dtype)}, {"y", Tensor::of({2, 1}, {0.5, 1.5})}});
+      const auto data = load_npz_data(folder / "i.npz", {"x", "y", "x", "y"});
+      const Shape expected = dtype == DType::uint8 && shape.rank() == 3 ? Shape{2, 3, 4, 1} : shape;
+      CHECK(data.train.input().shape() == expected);
+      CHECK(data.test.input().shape() == expected);
+      CHECK(data.train.input().dtype() == dtype);
+    }
+  }
 
   CHECK_THAT(error_of([&] { load_npz_data(folder / "n.npz"); }),
              Catch::Contains("n.npz: expected an array \"y_train\", got x, y"));

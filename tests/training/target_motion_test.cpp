@@ -140,6 +140,33 @@ TEST_CASE("brightness and contrast do not change targets, and targets that are n
   }
 }
 
+TEST_CASE("a target is moved with the first image among the inputs, wherever it stands") {
+  const Tensor sizes = RandomStream(1).normal({image_count, 3}), small = Tensor::zeros({image_count, 2, 3, 1});
+  const Augmentation flip{.horizontal_flip = true};
+  for (const std::vector<Tensor>& inputs :
+       {std::vector{smooth(), sizes}, {sizes, smooth()}, {sizes, smooth(), small}, {smooth(), small}}) {
+    const DataLoader loader(Dataset(inputs, {{smooth()}}),
+                            {.batch_size = image_count, .shuffle = false, .augmentation = flip});
+    const Batch batch = loader.epoch(0)[0];
+    const std::size_t image = inputs[0].rank() == 4 ? 0 : 1;
+    CHECK(identical(batch.inputs[image], batch.targets[0]));
+    CHECK(largest_difference(batch.targets[0], smooth()) > 0.01);
+  }
+  CHECK_THAT(error_of([&] {
+               DataLoader(Dataset({sizes, small, smooth()}, {{smooth()}}), {.augmentation = flip});
+             }),
+             Catch::Contains("expected targets (n, 2, 3, ...) that can be moved with the images, got (6, 9, 12, 2)"));
+}
+
+TEST_CASE("targets of images of one pixel have any numbers") {
+  const Tensor images = Tensor::ones({2, 1, 1, 3});
+  for (const std::int64_t numbers : {1, 3, 4}) {
+    const Tensor targets = RandomStream(1).normal({2, numbers});
+    const DataLoader loader(Dataset(images, targets), {.shuffle = false, .augmentation = {.horizontal_flip = true}});
+    CHECK(identical(loader.epoch(0)[0].target(), targets));
+  }
+}
+
 TEST_CASE("targets of positions that cannot be moved are rejected") {
   const auto refused = [](const Shape& targets, const Augmentation& augmentation) {
     return error_of([&] { batch_of(smooth(), Tensor::zeros(targets), augmentation); });

@@ -397,6 +397,31 @@ TEST_CASE("the events are in the file while the run lasts, and initial_epoch cou
   CHECK_FALSE(fs::exists(folder / "validation"));
 }
 
+TEST_CASE("a step whose loss is not finite has no events, and a new run in the same folder has a graph") {
+  const TemporaryFolder folder;
+  for (const std::size_t runs : {1U, 2U}) {
+    Model model = quadrant_model();
+    SGD sgd(model.parameters(), {.learning_rate = 0.1});
+    Tensor points = quadrants(24).input();
+    points.mutable_data<float>()[2 * 20] = std::numeric_limits<float>::infinity();  // in the third batch of three
+    const History history =
+        fit(model, sgd, Dataset(points, quadrants(24).target(), 2),
+            {.batch_size = 8,
+             .shuffle = false,
+             .callbacks = {TensorBoard({.folder = folder.path(), .every_steps = 1}), TerminateOnNaN()},
+             .show_progress = false});
+    CHECK_THAT(history.stop_reason(), Contains("in epoch 1, step 3 of 3"));
+    std::size_t graphs = 0, losses = 0;
+    for (const fs::path& path : files_in(folder / "train")) {
+      for (const Event& event : events_in(path)) {
+        graphs += event.graph_def().empty() ? 0 : 1;
+        losses += event.summary().value_size() == 1 && event.summary().value(0).tag() == "batch_loss" ? 1 : 0;
+      }
+    }
+    CHECK((graphs == runs && losses == 2 * runs));
+  }
+}
+
 TEST_CASE("two files of one process in one folder have different names") {
   const TemporaryFolder folder;
   const EventFile first(folder.path()), second(folder.path());
