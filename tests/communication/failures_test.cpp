@@ -59,6 +59,14 @@ TEST_CASE("a rank that throws ends the operations of all") {
   }
 }
 
+TEST_CASE("a rank that throws what is no std::exception ends the run with an Error") {
+  const auto body = [](const Ranks& ranks) {
+    if (ranks->rank() == 1) throw 5;
+    ranks->barrier();
+  };
+  CHECK(test::error_of([&] { run_on_threads(3, body); }) == "rank 1: an exception that is no std::exception");
+}
+
 TEST_CASE("after a failure every operation throws the same message") {
   const auto ranks = thread_communicators(3);
   CHECK(ranks[0]->failure().empty());

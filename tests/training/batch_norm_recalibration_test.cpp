@@ -1,8 +1,11 @@
 #include "training/batch_norm_recalibration.hpp"
 
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <memory>
 
+#include "framework/communication/communicator.hpp"
 #include "framework/ops/manipulation.hpp"
 #include "layers/core/dense.hpp"
 #include "layers/core/dropout.hpp"
@@ -178,6 +181,37 @@ TEST_CASE("batch normalization inside a model used as a layer is recalibrated to
   const auto [mean, variance] = statistics(features(45).input());
   CHECK(inner.parameters()[2].value().at({0}) == Approx(mean[0]));
   CHECK(inner.parameters()[3].value().at({1}) == Approx(variance[1]));
+}
+
+TEST_CASE("ranks that recalibrate with other weights, data or options are told what differs") {
+  struct Given {
+    Model model = normalizing_model();
+    std::int64_t samples = 40;
+    RecalibrationOptions options{.batch_size = 20};
+  };
+  const auto error_if_second = [](const std::function<void(Given&)>& change) {
+    return error_of([&] {
+      run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
+        Given given;
+        given.options.distributed.communicator = communicator;
+        if (communicator->rank() == 1) change(given);
+        recalibrate_batch_norm(given.model, features(given.samples), given.options);
+      });
+    });
+  };
+  using Change = std::pair<std::string, std::function<void(Given&)>>;
+  for (const auto& [difference, change] :
+       {Change{"batch_size 20 on rank 0 and 10 on rank 1", [](Given& g) { g.options.batch_size = 10; }},
+        Change{"seed 0 on rank 0 and 1 on rank 1", [](Given& g) { g.options.seed = 1; }},
+        Change{"shards 2 on rank 0 and 4 on rank 1", [](Given& g) { g.options.distributed.shards = 4; }},
+        Change{"samples 40 on rank 0 and 41 on rank 1", [](Given& g) { g.samples = 41; }},
+        Change{"checksum of the weights ", [](Given& g) {
+                 g.model.parameter("dense_1/kernel").set_value(Tensor::zeros({2, 2}, DType::float64));
+               }}}) {
+    CHECK_THAT(error_if_second(change),
+               Catch::Contains("recalibrate_batch_norm: expected the same model, data and options on all ranks, got " +
+                               difference));
+  }
 }
 
 }  // namespace

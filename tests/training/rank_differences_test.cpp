@@ -99,6 +99,8 @@ const std::pair<std::string, SetupChange> rank_differences[] = {
     {"steps_per_epoch 0 on rank 0 and 2 on rank 1", option([](FitOptions& o) { o.steps_per_epoch = 2; })},
     {"initial_epoch by the optimizer's steps on rank 0 and 1 on rank 1",
      option([](FitOptions& o) { o.initial_epoch = 1; })},
+    {"initial_epoch by the optimizer's steps on rank 0 and 0 on rank 1",
+     option([](FitOptions& o) { o.initial_epoch = 0; })},
     {"augmentation flip true, rotation 0, zoom 0, shift 0.2, brightness 0.1, contrast 0, fill edge on rank 0 and "
      "flip false, rotation 0, zoom 0, shift 0.2, brightness 0.1, contrast 0, fill edge on rank 1",
      option([](FitOptions& o) { o.augmentation.horizontal_flip = false; })},
