@@ -136,8 +136,9 @@ class Writer {
     const std::string indent(static_cast<std::size_t>(axis) + 1, ' ');
     text_ += '[';
     std::size_t line = text_.rfind('\n') + 1;  // start of the line; 0 in the first one, because npos + 1 is 0
+    const std::size_t room = line_width - static_cast<std::size_t>(axis);  // for numbers before all closing brackets
     const auto begin = [&](std::size_t wanted) {
-      if (text_.size() - line + 1 + wanted < line_width) {
+      if (text_.size() - line + 1 + wanted < room) {
         text_ += ' ';
       } else {
         text_ += '\n' + indent;

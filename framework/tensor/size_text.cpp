@@ -14,7 +14,8 @@ std::string bytes_text(double bytes) {
 
 std::string thousands(std::int64_t value) {
   std::string digits = std::to_string(value);
-  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3) {
+  const std::ptrdiff_t first = value < 0 ? 1 : 0;  // behind the sign
+  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > first; i -= 3) {
     digits.insert(static_cast<std::size_t>(i), ",");
   }
   return digits;

@@ -329,7 +329,9 @@ Variable reduced(const Options& options, const Variable& x, Function function) {
 /// ln of the sum of e^x, from x minus its maximum, so that nothing overflows.
 Variable log_sum_exp(const Options& options, const Variables& x) {
   const std::vector<int> axes = sample_axes(options, x[0].rank());
-  const Variable largest = max(x[0], axes, true).detached();
+  const Variable most = max(x[0], axes, true).detached();
+  // an infinite maximum is not subtracted: infinity - infinity is NaN
+  const Variable largest = where(equal(most - most, 0), most, Tensor::scalar(0, most.dtype()));
   const Variable y = log(sum(exp(x[0] - largest), axes, true)) + largest;
   return options.keep_dims ? y : squeeze(y, axes);
 }

@@ -1,5 +1,8 @@
 #include "framework/autograd/forward_pass.hpp"
 
+#include <memory>
+#include <optional>
+#include <sstream>
 #include <thread>
 
 #include "framework/kernels/memory/memory_pool.hpp"
@@ -313,4 +316,72 @@ TEST_CASE("dropout draws from streams of the pass: the same for the same seed an
   CHECK_FALSE(identical(drop(1, 0, 1), drop(1, 0, 2)));
   CHECK_FALSE(identical(drop(1, 0, 1), drop(1, 1, 1)));
   CHECK_FALSE(identical(drop(1, 0, 1), drop(2, 0, 1)));
+}
+
+TEST_CASE("a pass records in training unless it is told otherwise, and only training frees what it trains") {
+  struct Sum {
+    explicit Sum(const Tensor& value) : total(sum(value).value().item()) {}
+    double total;
+  };
+  for (const Mode mode : {Mode::inference, Mode::training, Mode::recalibration}) {
+    for (const std::optional<bool> record : {std::optional<bool>(), std::optional(false), std::optional(true)}) {
+      CAPTURE(static_cast<int>(mode), record.has_value(), record.value_or(false));
+      const Parameter w("w", Tensor::ones({2}));
+      const std::weak_ptr<const Sum> derived = w.derived<Sum>();
+      ForwardPass pass(mode, {.record = record});
+      const bool expected = record.value_or(mode == Mode::training);
+      CHECK(pass.records() == expected);
+      CHECK(pass.parameter(w).tracked() == expected);
+      CHECK(derived.expired() == (expected && mode == Mode::training));
+    }
+  }
+}
+
+TEST_CASE("a pass gives as many random streams as there are for a step, and no more") {
+  ForwardPass pass(Mode::training, {.step = (std::int64_t{1} << 42) - 1});
+  for (int call = 0; call < 1 << 20; ++call) static_cast<void>(pass.random_stream());
+  CHECK(error_of([&] { static_cast<void>(pass.random_stream()); }) ==
+        "ForwardPass: expected a step in [0, 4398046511104) with at most 1048576 calls that draw random numbers, got "
+        "step 4398046511103 and call 1048577");
+}
+
+TEST_CASE("derivatives of another type or number than the inputs are named in the backward pass") {
+  const auto backward = [](const JointPullback& pullback) {
+    ForwardPass pass(Mode::training);
+    const Variable x = pass.watch(f64({1, 2})), y = pass.watch(f64({3, 4}));
+    const Variable z = record("both", x.value(), {x, y}, pullback);
+    return error_of([&] { pass.backward(z, f64({1, 1})); });
+  };
+  CHECK(backward([](const Tensor& dy) { return std::vector{dy}; }) ==
+        "both: expected 2 derivatives, one an input, got 1");
+  CHECK(backward([](const Tensor& dy) {
+          return std::vector{dy, dy, dy};
+        }) == "both: expected 2 derivatives, one an input, got 3");
+  CHECK(backward([](const Tensor& dy) {
+          return std::vector{dy, dy.to(DType::float32)};
+        }) ==
+        "both: expected its derivative number 1 to have the shape and type of that input, (2,) float64, got (2,) "
+        "float32");
+  CHECK(backward([](const Tensor& dy) {
+          return std::vector{dy, Tensor()};
+        }) ==
+        "both: expected its derivative number 1 to have the shape and type of that input, (2,) float64, got undefined "
+        "float32");
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(f64({1, 2}));
+  const Variable y = record("narrow", x.value(), {{x, [](const Tensor& dy) { return dy.to(DType::float32); }}});
+  CHECK(error_of([&] { pass.backward(sum(y)); }) ==
+        "narrow: expected its derivative number 0 to have the shape and type of that input, (2,) float64, got (2,) "
+        "float32");
+}
+
+TEST_CASE("a variable prints as its value, and an undefined one has no elements to select") {
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(f64({1, 2.5}));
+  std::ostringstream stream;
+  stream << x;
+  CHECK(stream.str() == "[1.  2.5] float64 (2,)");
+  CHECK(to_string(x) == stream.str());
+  CHECK(error_of([] { Variable{Tensor()}[0]; }) ==
+        "index: expected an array, got an undefined tensor (was it moved from, or never assigned?)");
 }

@@ -229,3 +229,30 @@ TEST_CASE("state updates of a recomputed block are applied once") {
         "recomputed: expected all trainable parameters that its function uses, got none for w; list it among the "
         "parameters");
 }
+
+TEST_CASE("updates are computed before a change, written after it, and kept if it fails") {
+  const Parameter state = parameter_of("state", {3}, false);
+  ForwardPass pass(Mode::training);
+  pass.update(state, plus_one);
+  Gradients gradients = pass.state_updates();
+  gradients.update(state, twice);  // after those of the pass
+  const auto next = gradients.next_state();
+  REQUIRE(next.size() == 1);
+  CHECK(next[0].second.item() == 8);
+  CHECK_THROWS_AS(gradients.commit_after([] { throw std::runtime_error("no change"); }), std::runtime_error);
+  CHECK(state.value().item() == 3);
+  double seen = 0;
+  gradients.commit_after([&] { seen = state.value().item(); });
+  CHECK(seen == 3);
+  CHECK(state.value().item() == 8);
+  CHECK(gradients.next_state().empty());
+}
+
+TEST_CASE("a sum of gradients is rejected as a whole if the type of an own gradient is no longer the parameter's") {
+  const Parameter a = parameter_of("a", {0}), b = parameter_of("b", {0});
+  Gradients x = gradients_of({{b, {1}}, {a, {2}}});
+  a.set_value(Tensor::zeros({1}));
+  const Gradients y = gradients_of({{b, {10}}, {a, {20}}});
+  CHECK(error_of([&] { x += y; }) == "Gradients: expected a gradient (1,) float32 for a, got (1,) float64");
+  CHECK((x[b].item() == 1 && x[a].item() == 2));
+}

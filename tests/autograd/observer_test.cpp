@@ -79,3 +79,25 @@ TEST_CASE("a null observer is rejected") {
   CHECK(error_of([] { ForwardPass(Mode::training, {.observers = {nullptr}}); }) ==
         "ForwardPass: expected observers, got a null pointer");
 }
+
+TEST_CASE("a profiler counts the memory that the forward parts of a layer keep, not that of its backward parts") {
+  constexpr std::int64_t n = 1 << 18;
+  Profiler profiler;
+  profiler.start("a");
+  Tensor first = Tensor::zeros({n});
+  profiler.start_backward("a");
+  const Tensor of_backward = Tensor::zeros({16 * n});
+  profiler.start("b");
+  const Tensor second = Tensor::zeros({4 * n});
+  profiler.stop();
+  const Tensor unseen = Tensor::zeros({16 * n});
+  profiler.start("a");
+  first = Tensor();
+  profiler.start("c");
+  profiler.stop();
+  const auto kept = [&](std::size_t i) { return static_cast<double>(profiler.activities()[i].kept) / (4 * n); };
+  REQUIRE(profiler.activities().size() == 3);
+  CHECK(kept(0) == Approx(0).margin(0.1));  // 1 - 1
+  CHECK(kept(1) == Approx(4).margin(0.1));
+  CHECK(kept(2) == Approx(0).margin(0.1));
+}

@@ -153,3 +153,17 @@ TEST_CASE("a pullback that takes tensors is not differentiable, even if it retur
   numbers.backward(sum(square(y, [v](const Tensor& dy) { return 2.0 * v * dy; })));
   CHECK(numbers.gradient(y).to_vector() == std::vector<double>{6, 10});
 }
+
+TEST_CASE("gradients() rejects a cotangent that is not like the output, and variables of two passes") {
+  ForwardPass pass(Mode::training), other(Mode::training);
+  const Variable x = pass.watch(f64({1, 2})), y = x * x, z = other.watch(f64({1, 2}));
+  const std::string expected = "gradients: expected a cotangent like the output, (2,) float64, got ";
+  CHECK(error_of([&] { gradients(y, {x}, f64({1})); }) == expected + "(1,) float64");
+  CHECK(error_of([&] { gradients(y, {x}, Tensor::ones({2})); }) == expected + "(2,) float32");
+  CHECK(error_of([&] { gradients(y, {x}, Tensor()); }) == expected + "an undefined tensor");
+  CHECK(
+      error_of([&] {
+        gradients(y, {x, z}, f64({1, 1}));
+      }) ==
+      "gradients: expected inputs of one ForwardPass, got variables of two; use detached() to take one as a constant");
+}

@@ -264,3 +264,14 @@ TEST_CASE("map applies a function to broadcast operands") {
   CHECK(error_of([&] { map("f", Tensor::labels({1}), [](auto a) { return a; }); }) ==
         "f: expected float32 or float64, got int64; convert with .to(DType::float32)");
 }
+
+TEST_CASE("a derivative of elements needs dy of x's shape and type") {
+  const ElementFunction square([](auto v) { return v * v; }, [](auto dy, auto v) { return dy * 2 * v; });
+  const Tensor x = test::f64({1, 2, 3});
+  CHECK(map_derivative("f", test::f64({1, 10, 100}), x, square).to_vector() == std::vector<double>{2, 40, 600});
+  const std::string expected = "f: expected dy of x's shape and type (3,) float64, got ";
+  CHECK(error_of([&] { map_derivative("f", test::f64({1, 2}), x, square); }) == expected + "(2,) float64");
+  CHECK(error_of([&] { map_derivative("f", Tensor::ones({3}), x, square); }) == expected + "(3,) float32");
+  CHECK(error_of([&] { map("f", Tensor::labels({1}), square); }) ==
+        "f: expected float32 or float64, got int64; convert with .to(DType::float32)");
+}
