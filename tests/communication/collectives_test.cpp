@@ -103,6 +103,15 @@ TEST_CASE("tree_sum adds adjacent pairs level by level") {
     for (int i = 0; i < terms; ++i)
       CHECK(identical(before[static_cast<std::size_t>(i)], numbers(i, 50, DType::float32)));
   }
+  TreeSum sum;
+  for (int run = 0; run < 3; ++run) {  // it begins anew after its sum was taken
+    for (int terms = 1; terms <= 5; ++terms) {
+      sum.add(numbers(terms - 1, 50, DType::float32));
+      CHECK(sum.count() == terms);
+    }
+    CHECK(sum.take().to_vector<float>() == pairwise<float>(5, 50, DType::float32));
+    CHECK(sum.count() == 0);
+  }
   CHECK(test::error_of([] { tree_sum({}); }) == "TreeSum: expected at least one term, got none");
   CHECK(test::error_of([] {
           tree_sum({Tensor::zeros({2}), Tensor::zeros({3})});
@@ -180,6 +189,23 @@ TEST_CASE("many operations are in flight, and are waited for in any order") {
         if (!identical(result, Tensor::full({1000 * (i % 7)}, sum, DType::float64))) throw Error("another sum");
         if (pending[static_cast<std::size_t>(i)].ready()) throw Error("ready after wait");
       }
+    });
+  }
+}
+
+TEST_CASE("operations of any number of ranks give results of the same shapes") {
+  for (const int size : {1, 2, 3}) {
+    run_on_threads(size, [&](const Ranks& ranks) {
+      const Tensor x = Tensor::ones({3, 2, 4});
+      const std::int64_t own =
+          ranks->segment_begin(x.size(), ranks->rank() + 1) - ranks->segment_begin(x.size(), ranks->rank());
+      if (ranks->all_reduce(x).shape() != x.shape()) throw Error("all_reduce");
+      if (ranks->reduce_scatter(x).shape() != Shape{own}) throw Error("reduce_scatter");
+      if (ranks->all_gather(x).shape() != Shape{3 * size, 2, 4}) throw Error("all_gather");
+      if (ranks->broadcast(x, size - 1).shape() != x.shape()) throw Error("broadcast");
+      const std::string text = fmt::format("rank {}", ranks->rank());
+      const std::vector<std::string> texts = ranks->all_gather(text);
+      if (std::ssize(texts) != size || texts[static_cast<std::size_t>(ranks->rank())] != text) throw Error("texts");
     });
   }
 }

@@ -1,7 +1,10 @@
 // Ranks that fail, disagree, end or hang: all ranks end with a message that names rank and reason.
 #include <algorithm>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "framework/communication/communicator.hpp"
@@ -57,14 +60,6 @@ TEST_CASE("a rank that throws ends the operations of all") {
       CHECK(errors[static_cast<std::size_t>(r)] == (r == 1 ? "the disk is full" : "rank 1: the disk is full"));
     }
   }
-}
-
-TEST_CASE("a rank that throws what is no std::exception ends the run with an Error") {
-  const auto body = [](const Ranks& ranks) {
-    if (ranks->rank() == 1) throw 5;
-    ranks->barrier();
-  };
-  CHECK(test::error_of([&] { run_on_threads(3, body); }) == "rank 1: an exception that is no std::exception");
 }
 
 TEST_CASE("after a failure every operation throws the same message") {
@@ -206,6 +201,39 @@ TEST_CASE("check_same names the ranks and the difference") {
         "check_same: expected the same names on all ranks, got '' on rank 0, 'a' on rank 1");
 }
 
+TEST_CASE("check_same shows the 40 bytes before a difference within a long line, and some of many texts") {
+  const std::string line = "0123456789abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJ";
+  for (const std::size_t before : {39U, 40U, 41U, 56U}) {
+    const std::string common = line.substr(0, before);
+    const std::string shown = before > 40 ? "...'" + common.substr(before - 40) : "'" + common;
+    CHECK(error_of_all(
+              2, [&](const Ranks& ranks) { ranks->check_same("line", common + (ranks->rank() == 0 ? "x" : "y")); }) ==
+          fmt::format("check_same: expected the same line on all ranks, got {}x' on rank 0, {}y' on rank 1", shown,
+                      shown));
+  }
+  constexpr int size = 16;
+  const auto text = [](int rank) { return static_cast<char>('a' + rank) + std::string(99, '-'); };
+  std::string list;
+  for (int r = 0; r < size && list.size() <= 1000; ++r) {
+    list += fmt::format("{}'{}' on rank {}", r == 0 ? "" : ", ", text(r), r);
+  }
+  CHECK(error_of_all(size, [&](const Ranks& ranks) { ranks->check_same("texts", text(ranks->rank())); }) ==
+        "check_same: expected the same texts on all ranks, got " + list);
+}
+
+TEST_CASE("a rank that throws something that is no exception of the library ends the run with a message") {
+  const auto run = [](const std::function<void()>& fail) {
+    return test::error_of([&] {
+      run_on_threads(2, [&](const Ranks& ranks) {
+        if (ranks->rank() == 1) fail();
+        ranks->barrier();
+      });
+    });
+  };
+  CHECK(run([] { throw 42; }) == "rank 1: an exception that is no std::exception");
+  CHECK(run([] { throw std::out_of_range("too far"); }) == "rank 1: too far");
+}
+
 TEST_CASE("arguments are checked before anything is sent") {
   for (const int size : {1, 2}) {
     const auto all = thread_communicators(size);
@@ -219,6 +247,10 @@ TEST_CASE("arguments are checked before anything is sent") {
           "all_gather: expected at least one axis, got a scalar; give it one with .reshaped({1})");
     CHECK(test::error_of([&] { ranks.broadcast(Tensor::scalar(1), size); }) ==
           fmt::format("broadcast: expected a rank in [0, {}), got {}", size, size));
+    for (const auto& [count, rank] : {std::pair(-1, 0), std::pair(4, -1), std::pair(4, size + 1)}) {
+      CHECK(test::error_of([&, &c = count, &r = rank] { static_cast<void>(ranks.segment_begin(c, r)); }) ==
+            fmt::format("segment_begin: expected a count >= 0 and a rank in [0, {}], got {}, {}", size, count, rank));
+    }
     PendingTensor none;
     CHECK_FALSE(none.ready());
     CHECK(test::error_of([&] { none.wait(); }) ==

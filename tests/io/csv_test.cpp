@@ -1,6 +1,8 @@
 // Tables of text.
 #include "framework/io/csv.hpp"
 
+#include <algorithm>
+
 #include "tests/io/files.hpp"
 #include "tests/support/support.hpp"
 
@@ -65,6 +67,16 @@ TEST_CASE("large tables are read in pieces") {
   for (const std::size_t i : {0U, 99'999U, 150'000U, 299'999U}) {
     CHECK(rows[i] == std::vector<std::string>{fmt::format("{}", i), fmt::format("x\"{}", i)});
   }
+}
+
+TEST_CASE("a byte order mark is removed at the beginning of a table only") {
+  const std::string mark = "\xEF\xBB\xBF", line = mark + "1234\n";
+  std::string text;
+  while (text.size() < (1U << 20) + (1U << 10)) text += line;  // the pieces that are read begin with marks
+  const Rows rows = read(text);
+  REQUIRE(rows.size() == text.size() / line.size());
+  CHECK(rows[0] == std::vector<std::string>{"1234"});
+  CHECK(std::ranges::count(rows, std::vector<std::string>{mark + "1234"}) == std::ssize(rows) - 1);
 }
 
 TEST_CASE("tables with damaged quotes are errors with the line") {

@@ -197,6 +197,9 @@ TEST_CASE("load_hdf5 lists the existing data sets when the requested one is miss
                for (int i = 10; i < 35; ++i) add(file, fmt::format("w{}", i).c_str(), H5T_NATIVE_UINT8, {1}, nullptr);
              }),
              Contains("\"w10\"") && Contains("\"w29\" and 5 more"));
+  CHECK(error_for([](hid_t file) {
+          for (int i = 10; i < 30; ++i) add(file, fmt::format("w{}", i).c_str(), H5T_NATIVE_UINT8, {1}, nullptr);
+        }).ends_with("\"w28\", \"w29\""));
   CHECK_THAT(error_for([](hid_t file) { H5Gclose(H5Gcreate2(file, "x", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT)); }),
              Contains("not a dataset"));
 }

@@ -354,6 +354,12 @@ TEST_CASE("time and memory for a header are proportional to its length") {
   // with quadratic time this takes many minutes and exceeds the time limit of the test program
   CHECK(load_safetensors(folder / "file").tensors.size() == 100'000);
 
+  std::string ones = "1";  // of as many axes as NumPy's arrays have at most
+  for (int i = 1; i < 64; ++i) ones += ",1";
+  CHECK_THAT(error_for_header(one("\"F32\"", "[" + ones + "]", "[0,4]"), "data"),
+             Contains("load_safetensors: expected at most 8 axes in tensor \"w\", got 64 in "));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[" + ones + ",1]", "[0,4]"), "data"),
+             Contains("load_safetensors: expected at most 64 numbers as shape of tensor \"w\", got more in "));
   std::string zeros = "0", fields = "\"f\":0";
   for (int i = 0; i < 1000; ++i) zeros += ",0", fields += fmt::format(",\"f{}\":0", i);
   CHECK_THAT(error_for_header(one("\"F32\"", "[" + zeros, "")),

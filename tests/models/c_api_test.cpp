@@ -126,6 +126,8 @@ TEST_CASE("C: tensors keep their elements, and outputs outlive the model") {
     CHECK(identical(tensor_of(handle_of(tensor).get()), tensor));
   }
   CHECK(identical(tensor_of(handle_of(Tensor::scalar(7)).get()), Tensor::scalar(7)));
+  const Tensor axes = Tensor::of({2, 1, 1, 2, 1, 1, 1, 2}, {1, 2, 3, 4, 5, 6, 7, 8});  // as many as there can be
+  CHECK(identical(tensor_of(handle_of(axes).get()), axes));
   CHECK(
       identical(tensor_of(handle_of(Tensor::zeros({2, 0}, DType::int64)).get()), Tensor::zeros({2, 0}, DType::int64)));
   const TemporaryFolder folder;

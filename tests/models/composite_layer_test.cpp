@@ -301,6 +301,8 @@ TEST_CASE("summary, picture and counts include the layers inside") {
   const MultiplyAdds work = multiply_adds(model);
   CHECK(work.forward == (3 * 5 + 5 * 3) + (3 * 4 + 4 * 3) + 3 * 2 + 2 * 2);
   CHECK(work.unknown == 2);  // the two ResidualLayers, which have a parameter
+  // the derivative of each kernel, and of each input but that of the first layer
+  CHECK(work.backward == 2 * work.forward - 3 * 5);
 }
 
 TEST_CASE("a layer that is called on variables before it is built is named") {

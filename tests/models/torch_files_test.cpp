@@ -128,6 +128,47 @@ TEST_CASE("a checkpoint of PyTorch gives the same weights as the state_dict alon
         4);
 }
 
+TEST_CASE("errors of the archive have function and path once") {
+  const TemporaryFolder folder;
+  const auto path =
+      written(folder, tensor_pickle("K\x04", "K\x01K\x03\x85K\x01\x85"s, global("torch", "FloatStorage"), text("7")));
+  const std::vector<StoredTensor> all = list_torch_file("test", path);
+  CHECK(error_of([&] { stored(all, "w").read(); }) ==
+        "test: " + path.string() + ": expected an entry \"file/data/7\", got none");
+}
+
+TEST_CASE("of several dictionaries of tensors the one with the most usual name is read") {
+  // A tensor of as many elements as the position of its dictionary's name in this list of names, the usual one first.
+  const std::vector<std::string> usual{"state_dict", "model_state_dict", "model"};
+  const auto dictionary = [](std::size_t elements) {
+    const std::string count = "K"s + static_cast<char>(elements);
+    const std::string pickle = tensor_pickle("K\x04", "K"s + '\0' + count + "\x85K\x01\x85");
+    return pickle.substr(0, pickle.size() - 1);  // without the end
+  };
+  const auto size_in = [&](const std::string& pickle) {
+    const TemporaryFolder folder;
+    return stored(list_torch_file("test", written(folder, pickle)), "w").shape.size();
+  };
+  for (std::size_t i = 0; i < usual.size(); ++i) {
+    for (std::size_t k = i + 1; k < usual.size(); ++k) {
+      for (const auto& [first, second] : {std::pair(i, k), std::pair(k, i)}) {
+        INFO(usual[first] << " " << usual[second]);
+        CHECK(size_in("}" + text(usual[first]) + dictionary(first + 1) + "s" + text(usual[second]) +
+                      dictionary(second + 1) + "s.") == static_cast<std::int64_t>(i) + 1);
+      }
+    }
+  }
+  for (const std::size_t count : {2U, 20U, 21U, 30U}) {
+    std::string pickle = "}", names;
+    for (std::size_t i = 0; i < count; ++i) {
+      pickle += text(fmt::format("net{}", i)) + dictionary(1) + "s";
+      if (i < 20) names += fmt::format("{}net{}", i == 0 ? "" : ", ", i);
+    }
+    CHECK_THAT(error_of([&] { size_in(pickle + "."); }),
+               Contains("expected one dictionary of tensors, got those of " + names + "; in Python save"));
+  }
+}
+
 TEST_CASE("convolutions of sequences, images and volumes load PyTorch's weights and give its outputs") {
   const std::vector<StoredTensor> all = list_torch_file("test", golden / "convolutions.pt");
   const auto check_outputs = [&](const std::string& name, const Shape& shape, const auto& define) {
