@@ -176,7 +176,8 @@ void check_apart(const fs::path& photographs, const fs::path& output, std::strin
   const bool is_split = fs::is_directory(photographs / "train") && fs::is_directory(photographs / "test");
   for (const fs::path& classes :
        is_split ? std::vector{photographs / "train", photographs / "test"} : std::vector{photographs}) {
-    const fs::path way = fs::weakly_canonical(output).lexically_relative(fs::canonical(classes));
+    // absolute, because a relative path of which nothing exists yet stays relative
+    const fs::path way = fs::weakly_canonical(fs::absolute(output)).lexically_relative(fs::canonical(classes));
     check(way.empty() || *way.begin() == "..",
           "train: expected a folder for the run that is not among the photographs in {}, where it would be taken for a "
           "class, got {}; name another with {}",

@@ -110,10 +110,15 @@ TEST_CASE("train requires images of at least two classes, in a folder for each")
   CHECK_FALSE(fs::exists(run.folder() / "runs"));
   const Programs among;  // the default folder of runs would be a class
   for (const std::string name : {"cat", "dog"}) write_grey_images(among.folder() / name, 20, 5);
-  CHECK(among("train --model convnet --data .").text ==
-        "train: expected a folder for the run that is not among the photographs in ., where it would be "
-        "taken for a class, got runs; name another with --output\n");
-  CHECK_FALSE(fs::exists(among.folder() / "runs"));
+  for (const auto& [options, named] :
+       {std::pair<std::string, std::string>{"", "got runs; name another with --output\n"},
+        {" --output new/run", "/new/run; name another with --output\n"},
+        {" --output ../out --tensorboard logs", "/logs; name another with --tensorboard\n"}}) {
+    const Run refused = among("train --model convnet --data ." + options);
+    check_refused(refused, "where it would be taken for a class, got ");
+    CHECK_THAT(refused.text, Catch::EndsWith(named));
+  }
+  for (const std::string folder : {"runs", "new", "logs"}) CHECK_FALSE(fs::exists(among.folder() / folder));
 }
 
 TEST_CASE("runs without --output that start at the same time have different folders") {

@@ -70,7 +70,7 @@ TEST_CASE("the smallest quota on the path to the root applies") {
 
 TEST_CASE("a quota of version 1 is read from the hierarchy of the CPU controller only") {
   FakeSystem system;
-  system.file("proc/self/cgroup", "9:memory:/b\n4:cpu,cpuacct:/a\n3:cpuset:/c\n1:name=systemd:/d\n0::/e\n");
+  system.file("proc/self/cgroup", "9:memory:/b\n4:cpuset:/c\n3:cpu,cpuacct:/a\n1:name=systemd:/d\n0::/e\n");
   system.file("proc/self/mountinfo",
               "30 25 0:26 / /sys/fs/cgroup/cpuset rw shared:9 - cgroup cgroup rw,cpuset\n"
               "31 25 0:27 / /sys/fs/cgroup/cpu,cpuacct rw shared:9 - cgroup cgroup rw,cpu,cpuacct\n");
