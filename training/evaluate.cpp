@@ -159,12 +159,10 @@ std::vector<Tensor> predict_all(const Model& model, const Dataset& data, std::in
 
 std::vector<Tensor> predict_all(const Model& model, const std::vector<Tensor>& inputs, std::int64_t batch_size,
                                 const Distributed& distributed) {
-  const std::vector<std::size_t>& nodes = model.input_nodes();
+  const std::size_t last = model.input_nodes().size() - 1;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Tensor& input = inputs[i];
-    const ModelNode& node = model.nodes()[nodes[std::min(i, nodes.size() - 1)]];
-    check(input.defined(), "predict: expected inputs {} for {}model {}, got an undefined tensor",
-          batch_shape_text(node.shape()), nodes.size() == 1 ? "" : node.layer->name() + " of ", model.name());
+    check(input.defined(), "predict: expected {}, got an undefined tensor", input_text(model, std::min(i, last)));
     check(input.rank() > 0 && input.dim(0) > 0, "predict: expected at least one sample, got {}", input.shape());
   }
   return predict_all(model, Dataset(inputs, std::vector<Target>()), batch_size, distributed);

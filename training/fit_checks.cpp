@@ -29,22 +29,21 @@ std::string of_output(const Model& model, std::size_t index) {
   return model.output_nodes().size() == 1 ? "" : " for output " + output_name(model, index);
 }
 
-/// "input_1 of " if the model has several inputs; otherwise empty.
-std::string of_input(const Model& model, std::size_t index) {
-  const std::vector<std::size_t>& inputs = model.input_nodes();
-  return inputs.size() == 1 ? "" : model.nodes()[inputs[index]].layer->name() + " of ";
-}
-
 }  // namespace
+
+std::string input_text(const Model& model, std::size_t index) {
+  const std::vector<std::size_t>& inputs = model.input_nodes();
+  return fmt::format("inputs {} for {}model {}", batch_shape_text(input_shape(model, index)),
+                     inputs.size() == 1 ? "" : model.nodes()[inputs[index]].layer->name() + " of ", model.name());
+}
 
 void check_inputs(std::string_view function, const Model& model, const Dataset& data) {
   const std::size_t inputs = model.input_nodes().size();
   check(data.input_shapes().size() == inputs, "{}: expected {} input{} for model {}, got {}", function, inputs,
         inputs == 1 ? "" : "s", model.name(), data.input_shapes().size());
   for (std::size_t i = 0; i < inputs; ++i) {
-    check(input_shape(model, i).matches(data.input_shapes()[i]), "{}: expected inputs {} for {}model {}, got {}",
-          function, batch_shape_text(input_shape(model, i)), of_input(model, i), model.name(),
-          data.input_shapes()[i].prepended(data.size()));
+    check(input_shape(model, i).matches(data.input_shapes()[i]), "{}: expected {}, got {}", function,
+          input_text(model, i), data.input_shapes()[i].prepended(data.size()));
   }
 }
 

@@ -1,12 +1,15 @@
 // The checks that fit, evaluate and predict do before they begin. The Errors begin with the name `function`.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "training/fit.hpp"
 
 namespace xtape {
 
+/// What an input of the model takes: "inputs (None, 3) for model m", with several inputs "... for left of model m".
+std::string input_text(const Model& model, std::size_t index);
 /// Error unless the data has as many inputs as the model, with the same shapes.
 void check_inputs(std::string_view function, const Model& model, const Dataset& data);
 /// Error unless check_inputs() succeeds, each output of the model has a target, and an output for classes has at least

@@ -318,7 +318,7 @@ TEST_CASE("dropout draws from streams of the pass: the same for the same seed an
   CHECK_FALSE(identical(drop(1, 0, 1), drop(2, 0, 1)));
 }
 
-TEST_CASE("a pass records in training unless it is told otherwise, and only training frees what it trains") {
+TEST_CASE("a pass records in training unless the option record differs, and only training drops derived values") {
   struct Sum {
     explicit Sum(const Tensor& value) : total(sum(value).value().item()) {}
     double total;

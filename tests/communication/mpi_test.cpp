@@ -9,6 +9,7 @@
 #include "framework/communication/communicator.hpp"
 #include "tests/communication/enough_time.hpp"
 #include "tests/support/mpirun.hpp"
+#include "tests/support/occurrences.hpp"
 
 using namespace xtape;
 using test::BackgroundProgram;
@@ -20,11 +21,7 @@ struct Ending {
   int status;
   std::string text;
 
-  int count(const std::string& words) const {
-    int found = 0;
-    for (std::size_t at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++found;
-    return found;
-  }
+  int count(const std::string& words) const { return test::occurrences(text, words); }
 };
 
 /// Runs mpi_program with the arguments: what its ranks do and, if not 5 minutes, their timeout in milliseconds.

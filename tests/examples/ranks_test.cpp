@@ -7,6 +7,7 @@
 
 #include "tests/examples/programs.hpp"
 #include "tests/support/mpirun.hpp"
+#include "tests/support/occurrences.hpp"
 #include "training/checkpoint/checkpoint_file.hpp"
 
 using namespace xtape;
@@ -62,12 +63,6 @@ pid_t process_of(int rank, const fs::path& folder) {
   return 0;
 }
 
-int count(const std::string& text, const std::string& words) {
-  int found = 0;
-  for (std::size_t at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++found;
-  return found;
-}
-
 }  // namespace
 
 TEST_CASE("train has the same bits on any number of ranks, and one of them prints") {
@@ -79,8 +74,8 @@ TEST_CASE("train has the same bits on any number of ranks, and one of them print
     const Run result = run(fmt::format("train --data . --epochs 2 --shards 4 --ranks {} --output r{}", ranks, ranks));
     INFO(result.text);
     REQUIRE(result.status == 0);
-    CHECK(count(result.text, "history and model are in") == 1);
-    CHECK(count(result.text, "epoch 2/2") == 1);
+    CHECK(occurrences(result.text, "history and model are in") == 1);
+    CHECK(occurrences(result.text, "epoch 2/2") == 1);
     if (ranks > 1) CHECK_THAT(result.text, Contains(fmt::format("on each of {} ranks, 4 shards", ranks)));
     const std::string bytes = bytes_of(run.folder() / fmt::format("r{}/model.safetensors", ranks));
     if (weights.empty()) weights = bytes;
@@ -110,7 +105,7 @@ TEST_CASE("several ranks end at a signal with a checkpoint, from which another n
     BackgroundProgram training(start("--data . --epochs 100000 --ranks 2 --output " + folder), run.folder());
     training.read_until("\nepoch      1/100000");
     stopped(training, signal);
-    CHECK(count(bytes_of(run.folder() / folder / "settings.ini"), "shards=2") == 1);
+    CHECK(occurrences(bytes_of(run.folder() / folder / "settings.ini"), "shards=2") == 1);
   }
   for (const int ranks : {1, 2}) {
     const fs::path checkpoints = run.folder() / fmt::format("stopped{}/checkpoints", SIGINT);

@@ -5,22 +5,13 @@
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
 #include "models/graph/model.hpp"
+#include "tests/layers/config_errors.hpp"
 #include "tests/support/limits.hpp"
 
 namespace xtape {
 namespace {
 
 using namespace test;
-
-template <class T>
-std::string refusal_of(const ConfigValue& value, T result = {}) {
-  return error_of([&] { from_config(value, result); });
-}
-
-ConfigValue with_name(const std::string& name, std::vector<ConfigField> others) {
-  others.insert(others.begin(), {"name", name});
-  return LayerConfig{std::move(others)};
-}
 
 /// The layers that it is given, one after another; refuses samples with more axes than one, after it has built them.
 class Chain final : public Layer {
@@ -202,19 +193,17 @@ TEST_CASE("sums, differences and products of extents that no integer holds are e
 TEST_CASE("stored options that have too many or unknown names or numbers are refused, and long ones shortened") {
   const ConfigValue text = std::string("cubic"), number = 1.0;
   const std::vector<std::int64_t> many(40, 1);
-  CHECK(refusal_of<Constraint>(with_name("non_neg", {{"max_value", number}})) ==
-        "expected no options, got \"max_value\"");
-  CHECK(refusal_of<Constraint>(with_name("spectral_norm", {{"axes", many}})) == "expected no options, got \"axes\"");
-  CHECK(refusal_of<Constraint>(with_name("unit_norm", {{"rate", number}})) ==
-        "expected the options axes, got \"rate\"");
+  CHECK(read_error<Constraint>(named("non_neg", {{"max_value", number}})) == "expected no options, got \"max_value\"");
+  CHECK(read_error<Constraint>(named("spectral_norm", {{"axes", many}})) == "expected no options, got \"axes\"");
+  CHECK(read_error<Constraint>(named("unit_norm", {{"rate", number}})) == "expected the options axes, got \"rate\"");
   for (const char* factor : {"l1", "l2", "orthogonal"}) {
-    CHECK(refusal_of<Regularizer>(LayerConfig{{{factor, -1.0}}}) ==
+    CHECK(read_error<Regularizer>(LayerConfig{{{factor, -1.0}}}) ==
           "regularizer: expected a finite factor of at least 0, got -1");
   }
-  CHECK(refusal_of<Interpolation>(text) == "expected one of nearest, bilinear, got \"cubic\"");
-  CHECK(refusal_of<FillMode>(text) == "expected one of constant, nearest, reflect, wrap, got \"cubic\"");
-  CHECK(refusal_of<FlipMode>(text) == "expected one of horizontal, vertical, horizontal_and_vertical, got \"cubic\"");
-  CHECK(refusal_of<Interpolation>(number) == "expected one of nearest, bilinear, got 1");
+  CHECK(read_error<Interpolation>(text) == "expected one of nearest, bilinear, got \"cubic\"");
+  CHECK(read_error<FillMode>(text) == "expected one of constant, nearest, reflect, wrap, got \"cubic\"");
+  CHECK(read_error<FlipMode>(text) == "expected one of horizontal, vertical, horizontal_and_vertical, got \"cubic\"");
+  CHECK(read_error<Interpolation>(number) == "expected one of nearest, bilinear, got 1");
   CHECK(config_text(many) ==
         "[" + std::string("1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, ").substr(0, 60) + "]");
   CHECK(config_text(std::string(70, 'x')) == "\"" + std::string(60, 'x') + "\"");

@@ -1,23 +1,13 @@
 // The whole messages about options, inputs and stored options of layers that do not fit.
 #include "layers/layers.hpp"
 #include "models/graph/model.hpp"
+#include "tests/layers/config_errors.hpp"
 #include "tests/support/limits.hpp"
 
 namespace xtape {
 namespace {
 
 using namespace test;
-
-/// The Error of reading an option of a layer's file.
-template <class T>
-std::string read_error(const ConfigValue& value, T result = {}) {
-  return error_of([&] { from_config(value, result); });
-}
-
-LayerConfig named(const std::string& name, std::vector<ConfigField> others = {}) {
-  others.insert(others.begin(), {"name", name});
-  return {std::move(others)};
-}
 
 }  // namespace
 

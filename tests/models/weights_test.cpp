@@ -136,20 +136,31 @@ TEST_CASE("the extension selects the format, in lower or upper case, and unknown
   }
 }
 
+/// The header and the data of a safetensors file, of which the header has less than 64 KiB.
+struct Parts {
+  std::string header, data;
+
+  explicit Parts(const std::filesystem::path& path) {
+    const std::string bytes = test::read_bytes(path);
+    const auto length = static_cast<std::size_t>(static_cast<unsigned char>(bytes[0])) +
+                        256 * static_cast<std::size_t>(static_cast<unsigned char>(bytes[1]));
+    header = bytes.substr(8, length);
+    data = bytes.substr(8 + length);
+  }
+};
+
 TEST_CASE("tensors of unknown types are named, and are accepted if no parameter needs them") {
   const test::TemporaryFolder folder;
   const Model model = seeded_model(1);
   save_weights(model, folder / "w.safetensors");
-  const std::string bytes = test::read_bytes(folder / "w.safetensors");
-  const auto length = static_cast<std::size_t>(static_cast<unsigned char>(bytes[0])) +
-                      256 * static_cast<std::size_t>(static_cast<unsigned char>(bytes[1]));
-  const std::size_t data = bytes.size() - 8 - length;
-  std::string header = bytes.substr(8, length);
+  const Parts parts(folder / "w.safetensors");
+  const std::size_t data = parts.data.size();
+  std::string header = parts.header;
   header = header.substr(0, header.rfind('}')) +
            fmt::format(R"(,"mask":{{"dtype":"BOOL","shape":[3],"data_offsets":[{},{}]}},)", data, data + 3) +
            fmt::format(R"("scale":{{"dtype":"F8_E4M3","shape":[2],"data_offsets":[{},{}]}}}})", data + 3, data + 5);
   const auto path = folder / "more";
-  test::write_bytes(path, test::little_endian(header.size()) + header + bytes.substr(8 + length) + "abcde");
+  test::write_bytes(path, test::little_endian(header.size()) + header + parts.data + "abcde");
   const Model other = seeded_model(2);
   const LoadReport report = load_weights(other, path, {.strict = false});
   CHECK(report.text() ==
@@ -161,7 +172,7 @@ TEST_CASE("tensors of unknown types are named, and are accepted if no parameter 
                                  "hold no floating-point numbers: mask; {.strict = false} loads the 8 that match"));
 
   header.replace(header.find(R"("F32","shape":[4]})"), 5, R"("I32")");  // of hidden/bias
-  test::write_bytes(path, test::little_endian(header.size()) + header + bytes.substr(8 + length) + "abcde");
+  test::write_bytes(path, test::little_endian(header.size()) + header + parts.data + "abcde");
   CHECK(load_weights(other, path, {.strict = false}).text() ==
         "7 of 8 parameters matched; 1 of another shape or type: hidden/bias (I32 (4,) for float32 (4,)); 1 unexpected: "
         "scale; 1 left out, as they hold no floating-point numbers: mask");
@@ -171,21 +182,19 @@ TEST_CASE("tensors without a parameter are left out if they hold no floating-poi
   const test::TemporaryFolder folder;
   const Model model = seeded_model(1);
   save_weights(model, folder / "w.safetensors");
-  const std::string bytes = test::read_bytes(folder / "w.safetensors");
-  const auto length = static_cast<std::size_t>(static_cast<unsigned char>(bytes[0])) +
-                      256 * static_cast<std::size_t>(static_cast<unsigned char>(bytes[1]));
-  const std::size_t data = bytes.size() - 8 - length;
+  const Parts parts(folder / "w.safetensors");
+  const std::size_t data = parts.data.size();
   const std::vector<std::tuple<std::string, int, bool>> types{
       {"BOOL", 1, true}, {"U8", 1, true},    {"I8", 1, true},   {"U16", 2, true}, {"I16", 2, true},
       {"U32", 4, true},  {"I32", 4, true},   {"U64", 8, true},  {"I64", 8, true}, {"F8_E4M3", 1, false},
       {"F16", 2, false}, {"BF16", 2, false}, {"F32", 4, false}, {"F64", 8, false}};
   for (const auto& [type, size, left_out] : types) {
     INFO(type);
-    std::string header = bytes.substr(8, length);
+    std::string header = parts.header;
     header = header.substr(0, header.rfind('}')) +
              fmt::format(R"(,"more":{{"dtype":"{}","shape":[1],"data_offsets":[{},{}]}}}})", type, data,
                          data + static_cast<std::size_t>(size));
-    test::write_bytes(folder / "more", test::little_endian(header.size()) + header + bytes.substr(8 + length) +
+    test::write_bytes(folder / "more", test::little_endian(header.size()) + header + parts.data +
                                            std::string(static_cast<std::size_t>(size), '\0'));
     const LoadReport report = load_weights(model, folder / "more", {.strict = false});
     CHECK(report.left_out == (left_out ? std::vector<std::string>{"more"} : std::vector<std::string>{}));

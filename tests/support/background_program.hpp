@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <vector>
 
+#include "tests/support/occurrences.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape::test {
@@ -56,7 +57,7 @@ class BackgroundProgram {
 
   /// Reads until the words have occurred `times` times since the start. The test fails if the output ends before.
   void read_until(const std::string& words, int times = 1) {
-    while (count(words) < times) {
+    while (occurrences(text_, words) < times) {
       INFO("waiting for " << times << " times '" << words << "' in:\n" << text_);
       REQUIRE(read_some());
     }
@@ -78,11 +79,6 @@ class BackgroundProgram {
   pid_t process() const { return process_; }
 
  private:
-  int count(const std::string& words) const {
-    int found = 0;
-    for (std::size_t at = text_.find(words); at != std::string::npos; at = text_.find(words, at + 1)) ++found;
-    return found;
-  }
   bool read_some() {
     char bytes[256];  // small, because each read allows the child to continue
     const ssize_t got = read(output_, bytes, sizeof bytes);

@@ -2,37 +2,14 @@
 #include <limits>
 
 #include "tests/support/limits.hpp"
+#include "tests/training/element_metrics.hpp"
 #include "training/metrics/figures.hpp"
 #include "training/metrics/loss.hpp"
 #include "training/metrics/metric.hpp"
 
 namespace xtape {
-namespace {
 
 using namespace test;
-
-/// Metrics of outputs and targets of one shape, but r2.
-std::vector<Metric> element_metrics() {
-  return {metric::binary_accuracy(),
-          metric::precision(),
-          metric::recall(),
-          metric::f1(),
-          metric::intersection_over_union(),
-          metric::auc(),
-          metric::mean_squared_error(),
-          metric::root_mean_squared_error(),
-          metric::mean_absolute_error(),
-          metric::mean_absolute_percentage_error(),
-          metric::mean_squared_logarithmic_error(),
-          metric::log_cosh(),
-          metric::poisson(),
-          metric::cosine_similarity(),
-          metric::hinge(),
-          metric::squared_hinge(),
-          metric::kl_divergence()};
-}
-
-}  // namespace
 
 TEST_CASE("the settings of a metric have every option, by which a checkpoint recognizes it") {
   const std::pair<Metric, std::string> rows[] = {

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "framework/version.hpp"
+#include "tests/support/occurrences.hpp"
 #include "tests/support/support.hpp"
 #include "training/report/report.hpp"
 
@@ -129,11 +130,6 @@ TEST_CASE(
     save_report(folder / "report.html", input);
     return content_of(folder / "report.html");
   };
-  const auto count = [](const std::string& text, const std::string& what) {
-    int found = 0;
-    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
-    return found;
-  };
   const auto has = [](const std::string& text, const std::string& what) {
     return text.find(what) != std::string::npos;
   };
@@ -145,8 +141,8 @@ TEST_CASE(
   CHECK_FALSE(has(page_of_classes(101, 0), "Confusion matrix"));
   for (const auto& [classes, wrong, shown] : {std::tuple(20, 10, 10), {20, 11, 10}, {101, 50, 50}, {101, 51, 50}}) {
     const std::string text = page_of_classes(classes, wrong);
-    CHECK(count(text, "<td class='name'>") == shown);
-    CHECK(count(text, "<img ") == std::min(wrong, 24));
+    CHECK(occurrences(text, "<td class='name'>") == shown);
+    CHECK(occurrences(text, "<img ") == std::min(wrong, 24));
     CHECK(has(text, fmt::format("{} of {} mistakes on {} samples", std::min(wrong, 24), wrong, classes)));
   }
   CHECK(has(page_of_classes(3, 1, {47, 20, 3}), "<div class='gallery coarse'>"));

@@ -1,8 +1,9 @@
 // Parts of a report: text, charts and pictures of any values.
 #include <cmath>
-#include <fstream>
 
 #include "tests/support/limits.hpp"
+#include "tests/support/occurrences.hpp"
+#include "tests/training/report_pages.hpp"
 #include "training/report/html.hpp"
 #include "training/report/report.hpp"
 
@@ -11,19 +12,6 @@ namespace {
 
 using namespace test;
 using Catch::Contains;
-
-std::string written_report(const ReportInput& input) {
-  const TemporaryFolder folder;
-  save_report(folder / "report.html", input);
-  std::ifstream stream(folder / "report.html");
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-std::size_t occurrences(const std::string& text, const std::string& what) {
-  std::size_t found = 0;
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
-  return found;
-}
 
 }  // namespace
 
@@ -45,11 +33,11 @@ TEST_CASE("each ASCII character is itself in a report, its entity, or the replac
 }
 
 TEST_CASE("a curve of up to 30 epochs has a point for each of them") {
-  for (const std::size_t points : {1U, 29U, 30U, 31U}) {
+  for (const int points : {1, 29, 30, 31}) {
     html::Curve curve{"training", "#123456", {}, {}};
-    for (std::size_t i = 0; i < points; ++i) {
-      curve.x.push_back(static_cast<double>(i + 1));
-      curve.y.push_back(static_cast<double>(i * i));
+    for (int i = 0; i < points; ++i) {
+      curve.x.push_back(i + 1);
+      curve.y.push_back(i * i);
     }
     INFO(points);
     CHECK(occurrences(html::chart("Loss", {curve}), "<circle ") == (points <= 30 ? points : 0));
@@ -65,13 +53,13 @@ TEST_CASE("pictures of floating samples are rounded to the nearest of 256 values
     input.data = Dataset(Tensor::of({1, 2, 4, 1}, values, dtype), Tensor::labels({0}), 2);
     input.outputs = Tensor::of({1, 2}, {0, 1});
     input.class_names = {"no", "yes"};
-    CHECK_THAT(written_report(input), Contains(html::image(Tensor::of({2, 4, 1}, pixels, DType::uint8), "no")));
+    CHECK_THAT(page_of(input), Contains(html::image(Tensor::of({2, 4, 1}, pixels, DType::uint8), "no")));
   }
 }
 
 TEST_CASE("a report of labels for positions counts all samples, whichever labels are ignored") {
   const auto page = [](const Target& target) {
-    return written_report({.evaluation = {{"accuracy", 0.5}}, .data = Dataset({Tensor::ones({4, 2})}, {target})});
+    return page_of({.evaluation = {{"accuracy", 0.5}}, .data = Dataset({Tensor::ones({4, 2})}, {target})});
   };
   const Tensor positions = Tensor::labels({-1, 0, -1, 1, -1, 1, 0, -1}).reshaped({4, 2});
   CHECK_THAT(page({.values = positions, .classes = 2, .ignored_label = -1}), Contains("accuracy on 4 samples"));

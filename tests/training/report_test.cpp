@@ -10,7 +10,9 @@
 #include "framework/ops/manipulation.hpp"
 #include "layers/layers.hpp"
 #include "models/graph/plot.hpp"
+#include "tests/support/occurrences.hpp"
 #include "tests/support/support.hpp"
+#include "tests/training/report_pages.hpp"
 #include "training/report/html.hpp"
 
 using namespace xtape;
@@ -50,19 +52,6 @@ ReportInput example() {
   return input;
 }
 
-std::string page_of(const ReportInput& input) {
-  const TemporaryFolder folder;
-  save_report(folder / "report.html", input);
-  std::ifstream stream(folder / "report.html");
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-std::size_t count(const std::string& text, const std::string& what) {
-  std::size_t found = 0;
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
-  return found;
-}
-
 }  // namespace
 
 TEST_CASE("axes of charts have at most five steps of 1, 2 or 5 times a power of ten") {
@@ -98,7 +87,7 @@ TEST_CASE("a report is one page with the results, without network and script") {
   // shirts: 4 of 4 found, 4 of 8 correct; the third class: none found, none predicted
   CHECK_THAT(page, Contains("<tr><th>shirt</th><td>4</td><td>50.0%</td><td>100.0%</td></tr>"));
   CHECK_THAT(page, Contains("<td>4</td><td>–</td><td>0.0%</td></tr>"));
-  CHECK(count(page, "<img ") == 4);
+  CHECK(occurrences(page, "<img ") == 4);
   CHECK_THAT(page, Contains("4 of 4 mistakes on 12 samples"));
   CHECK(page.find("sample 11<") < page.find("sample 2<"));  // the mistake with the highest confidence comes first
   // softmax of (12, 0, 0): e^12 / (e^12 + 2) for the first class
@@ -109,11 +98,11 @@ TEST_CASE("a report is one page with the results, without network and script") {
   ReportInput untested = example();
   untested.evaluation = {};
   CHECK_THAT(page_of(untested), !Contains("The test is one measurement"));
-  CHECK(count(page, "http") == 0);
-  CHECK(count(page, "<script") == 0);
-  CHECK(count(page, "url(") == 0);
-  CHECK(count(page, " href") == 0);
-  CHECK(count(page, " src='") == count(page, " src='data:image/png;base64,"));
+  CHECK(occurrences(page, "http") == 0);
+  CHECK(occurrences(page, "<script") == 0);
+  CHECK(occurrences(page, "url(") == 0);
+  CHECK(occurrences(page, " href") == 0);
+  CHECK(occurrences(page, " src='") == occurrences(page, " src='data:image/png;base64,"));
 }
 
 /// The numbers in the cells of the confusion matrix, row by row; 0 for an empty cell.
@@ -145,7 +134,7 @@ TEST_CASE("matrix, confusions and mistakes of many classes equal their definitio
   input.outputs = outputs;
   const std::string page = page_of(input);
   CHECK(matrix_cells(page) == matrix);
-  CHECK(count(page, "<img ") == 24);
+  CHECK(occurrences(page, "<img ") == 24);
   CHECK_THAT(page, Contains(fmt::format("24 of {} mistakes on 400 samples", wrong)));
   std::int64_t most = 0, at = 0;
   for (std::int64_t i = 0; i < classes * classes; ++i) {
@@ -172,7 +161,7 @@ TEST_CASE("a report of 20,000 classes is small and shows the most frequent confu
   input.outputs = outputs;
   const std::string page = page_of(input);
   CHECK(page.size() < 3'000'000);
-  CHECK(count(page, "<table class='matrix") == 0);
+  CHECK(occurrences(page, "<table class='matrix") == 0);
   CHECK_THAT(page, Contains("<tr><th>7</th><td class='name'>19999</td><td>30</td><td>100.0%</td></tr>"));
   CHECK_THAT(page, Contains("<tr><th>39</th><td>1</td><td>100.0%</td><td>100.0%</td></tr>"));
   const double shown = 100 * std::exp(2) / (std::exp(2) + 19'999);  // softmax of one 2 among 19,999 zeros
@@ -194,8 +183,8 @@ TEST_CASE("a report is well-formed XML for any names") {
   save_report(folder / "report.html", input);
   const std::string lint = fmt::format("xmllint --nonet --noout '{}/report.html'", folder.path().string());
   CHECK(std::system(lint.c_str()) == 0);
-  CHECK(count(page_of(input), "http") == 0);
-  CHECK(count(page_of(input), "<script") == 0);
+  CHECK(occurrences(page_of(input), "http") == 0);
+  CHECK(occurrences(page_of(input), "<script") == 0);
   input.running_until = 9;
   save_report(folder / "report.html", input);
   CHECK(std::system(lint.c_str()) == 0);
@@ -221,14 +210,14 @@ TEST_CASE("the report of a running training reloads itself, with the epochs done
 TEST_CASE("names and settings cannot contain markup") {
   const std::string page = page_of(example());
   const std::string shown = "&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;&#39;\xEF\xBF\xBD\xEF\xBF\xBD";
-  CHECK(count(page, shown) >= 6);
+  CHECK(occurrences(page, shown) >= 6);
   CHECK(page.find('\x01') == std::string::npos);
   CHECK(page.find('\xff') == std::string::npos);
   CHECK(html::escaped("ä €😀\n") == "ä €😀\n");
   // RFC 3629: overlong forms, surrogates, values above U+10FFFF, and characters cut short
   for (const std::string bad : {"\xC0\xAF", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82", "\x80"}) {
     const std::string text = html::escaped(bad);
-    CHECK(count(text, "\xEF\xBF\xBD") == bad.size());
+    CHECK(occurrences(text, "\xEF\xBF\xBD") == std::ssize(bad));
     CHECK(text.size() == 3 * bad.size());
   }
 }
@@ -255,9 +244,9 @@ TEST_CASE("a report may lack validation, classes and epochs, and have values tha
     input.history.add({epoch, {{"loss", loss}, {"learning_rate", 1e-3}}});
   }
   const std::string page = page_of(input);
-  CHECK(count(page, "<svg") == 2);
+  CHECK(occurrences(page, "<svg") == 2);
   const std::string drawings = page.substr(page.find("<svg"));
-  for (const std::string bad : {"nan ", " nan", "inf ", " inf", "'nan", "'inf"}) CHECK(count(drawings, bad) == 0);
+  for (const std::string bad : {"nan ", " nan", "inf ", " inf", "'nan", "'inf"}) CHECK(occurrences(drawings, bad) == 0);
   input = example();
   input.data = Dataset(Tensor::zeros({12, 5}), input.data->target(), 3);  // features are not pictures
   CHECK(page_of(input).find("Worst mistakes") == std::string::npos);
@@ -267,7 +256,7 @@ TEST_CASE("a report may lack validation, classes and epochs, and have values tha
   CHECK_THAT(page_of(input), Contains("<pre>rows &lt;of&gt; it</pre>"));
   input = example();
   input.evaluation.set("loss", std::nan(""));  // no mark without a finite number
-  CHECK(count(page_of(input), "class='mark'") == 1);
+  CHECK(occurrences(page_of(input), "class='mark'") == 1);
   ReportInput large = example();
   large.data = Dataset(Tensor::zeros({12, 300, 200, 1}, DType::uint8), large.data->target(), 3);
   CHECK_THAT(page_of(large), Contains("<img width='101' height='152'"));
