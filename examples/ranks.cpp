@@ -1,6 +1,7 @@
 #include "examples/ranks.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -16,9 +18,11 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -26,6 +30,8 @@
 
 namespace xtape {
 namespace {
+
+namespace fs = std::filesystem;
 
 /// The number in an environment variable, 0 if there is none.
 int number_in_environment(const char* name) {
@@ -92,18 +98,45 @@ pid_t start_mpirun(std::vector<std::string> words, const sigset_t& mask) {
   _exit(write(ends[1], &error, sizeof error) > 0 ? 127 : 126);
 }
 
+/// Whether ranks run that Open MPI's mpirun has started on this machine: they are its children.
+bool has_ranks(pid_t mpirun) {
+  std::error_code error;  // of a process that ends meanwhile
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  for (const auto& thread : fs::directory_iterator(fmt::format("/proc/{}/task", mpirun), error)) {
+    std::ifstream children(thread.path() / "children");
+    for (int child; children >> child;) {
+      if (fs::read_symlink(fmt::format("/proc/{}/exe", child), error) == program) return true;
+    }
+  }
+  return false;
+}
+
+/// Whether standard output and standard error take text: they do not while a pager shows its first page.
+bool output_is_free() {
+  std::array<pollfd, 2> outputs{{{STDOUT_FILENO, POLLOUT, 0}, {STDERR_FILENO, POLLOUT, 0}}};
+  return poll(outputs.data(), outputs.size(), 0) == static_cast<int>(outputs.size());
+}
+
 /// How mpirun has ended: its status, and the signals that were passed on to it.
 struct Ending {
   int status = 0, signals = 0;
-  int first = 0;  ///< the first signal; 0 if there was none
+  int first = 0;      ///< the first signal; 0 if there was none
+  bool hung = false;  ///< it was killed, because it did not end after the ranks
 };
 
 /// Waits for mpirun and passes signals on to it: the first one as SIGUSR1, or Ctrl-C as SIGUSR2 if it is Open MPI's,
 /// which passes on both. It is repeated, because mpirun loses what comes before it has started the ranks. The second
-/// one becomes SIGTERM, at which mpirun kills the ranks. The third one kills mpirun, in case that it hangs.
+/// one becomes SIGTERM, at which mpirun kills the ranks. The third one kills mpirun, in case that it hangs. That of
+/// Open MPI 4.1 sometimes does after ranks were killed (its threads wait for each other in PMIx_server_finalize): it is
+/// killed if it runs for 20 seconds longer than the ranks and has no reason to wait.
 Ending wait_for(pid_t process, const sigset_t& signals, bool open_mpi) {
+  using clock = std::chrono::steady_clock;
   Ending ending;
+  std::optional<clock::time_point> last_seen;  // when ranks ran
   while (waitpid(process, &ending.status, WNOHANG) == 0) {
+    if (has_ranks(process) || (last_seen && !output_is_free())) last_seen = clock::now();
+    ending.hung = last_seen && clock::now() - *last_seen > std::chrono::seconds(20);
+    if (ending.hung) kill(process, SIGKILL);
     const timespec pause{.tv_sec = 0, .tv_nsec = 200'000'000};
     const int signal = sigtimedwait(&signals, nullptr, &pause);
     if (signal > 0 && signal != SIGCHLD) {
@@ -154,7 +187,7 @@ int start_ranks(int ranks, char** argv) {
     words.insert(words.end(), {"--oversubscribe", "--bind-to", "none", "--quiet"});
     if (geteuid() == 0) words.emplace_back("--allow-run-as-root");
   }
-  words.push_back(std::filesystem::read_symlink("/proc/self/exe").string());
+  words.push_back(fs::read_symlink("/proc/self/exe").string());
   for (char** argument = argv + 1; *argument; ++argument) words.emplace_back(*argument);
 
   setenv(columns_variable, std::to_string(terminal_columns()).c_str(), 1);
@@ -171,6 +204,10 @@ int start_ranks(int ranks, char** argv) {
   sigprocmask(SIG_BLOCK, &signals, &mask);
   const Ending ending = wait_for(start_mpirun(words, mask), signals, open_mpi);
   sigprocmask(SIG_SETMASK, &mask, nullptr);
+  if (ending.hung && ending.signals == 0) {
+    std::cerr << "--ranks: mpirun did not end after the ranks and was killed; whether they had finished is not known\n";
+    return 2;
+  }
   const bool killed = WIFSIGNALED(ending.status);
   const int code = killed ? 128 + WTERMSIG(ending.status) : WEXITSTATUS(ending.status);
   // Open MPI's own report is for those who write programs with MPI.

@@ -14,9 +14,10 @@ int launched_ranks();
 /// Starts the program again, with the same arguments, as `ranks` processes of this machine by mpirun, and returns its
 /// exit status. SIGINT (Ctrl-C), SIGTERM, SIGHUP (a closed terminal) and SIGUSR1 reach all processes as SIGINT or
 /// SIGTERM, so that they can save and end, also when this process is killed; a second one ends them at once, and a
-/// third one also an mpirun that does not end. After a signal the exit status is 130 or 143, or 2 when a process
-/// failed. Signals that are ignored are not passed on. A process that is killed is reported. The standard input is not
-/// read. Error if mpirun is not installed.
+/// third one also an mpirun that does not end. One that runs 20 seconds longer than its ranks is killed, because that
+/// of Open MPI 4.1 can wait for ever; the status is 2 then. After a signal the exit status is 130 or 143, or 2 when a
+/// process failed. Signals that are ignored are not passed on. A process that is killed is reported. The standard input
+/// is not read. Error if mpirun is not installed.
 int start_ranks(int ranks, char** argv);
 
 /// Calls body with the communicator of this process, null if it was started alone, and returns what body returns. The
