@@ -82,7 +82,7 @@ Figures evaluate_shards(const Model& model, const Dataset& data, const EvaluateO
     check(options.batch_size >= 1, "evaluate: expected a batch_size of at least 1, got {}", options.batch_size);
     shards = Shards("evaluate", options.distributed);
     check_data("evaluate", model, data);
-    objective = Objective("evaluate", model, data, options.loss, options.metrics);
+    objective = Objective("evaluate", model, data.targets(), options.loss, options.metrics);
     check_losses("evaluate", model, objective);
     check_targets("evaluate", model, data, objective);
     check_parts("evaluate", objective, shards.count());

@@ -256,7 +256,7 @@ TrainingState::TrainingState(Model& its_model, Optimizer& its_optimizer, const D
       optimizer(its_optimizer),
       train(data),
       options(its_options),
-      objective("fit", its_model, data, its_options.loss, its_options.metrics),
+      objective("fit", its_model, data.targets(), its_options.loss, its_options.metrics),
       shards("fit", its_options.distributed),
       plan(plan_of(its_model, data, its_options)),
       batches(plan.steps()),

@@ -362,7 +362,7 @@ void check_shards(const Model& model, const Dataset& train, const FitOptions& op
 void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
   check_numbers(options);
   check_data("fit", model, train);
-  const Objective objective("fit", model, train, options.loss, options.metrics);
+  const Objective objective("fit", model, train.targets(), options.loss, options.metrics);
   if (options.validation) {
     check_data("fit, validation", model, *options.validation);
     for (std::size_t i = 0; i < train.targets().size(); ++i) {
@@ -370,7 +370,8 @@ void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& tr
             "fit: expected validation data with classes where the training data has them{}, got {} and {} classes",
             of_output(model, i), options.validation->targets()[i].classes, train.targets()[i].classes);
     }
-    static_cast<void>(Objective("fit, validation", model, *options.validation, options.loss, options.metrics));
+    static_cast<void>(
+        Objective("fit, validation", model, options.validation->targets(), options.loss, options.metrics));
   }
   check_losses("fit", model, objective);
   check_parts("fit", objective, Shards("fit", options.distributed).count() * options.accumulate);

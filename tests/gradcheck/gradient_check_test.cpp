@@ -113,7 +113,9 @@ TEST_CASE("the checker rejects zero derivatives, constants and empty checks unle
     return record("zero", Tensor::ones(x.shape(), x.dtype()),
                   {{x, [](const Tensor& dy) { return Tensor::zeros(dy.shape(), dy.dtype()); }}});
   };
-  CHECK_THAT(to_string(check_gradient(zero, {{3}})), Catch::Contains("the derivative is zero wherever it was probed"));
+  CHECK_THAT(to_string(check_gradient(zero, {{3}})),
+             Catch::Contains("the derivative is zero wherever it was probed; if that is right, say .constant_inputs = "
+                             "{\"input 0\"} or .may_be_constant = true"));
   CHECK(check_gradient(zero, {{3}}, {.may_be_constant = true}));
   CHECK(check_gradient(zero, {{3}}, {.may_be_constant = true}).inputs[0].verdict == Verdict::constant);
   const auto first = [](const Variable& a, const Variable& b) { return a + b.detached() * 0.0; };
@@ -142,7 +144,8 @@ TEST_CASE("kinks are skipped and counted, and too many of them fail the check") 
     CHECK_FALSE(near);
     CHECK(near.inputs[0].skipped == 10);
     CHECK(near.inputs[0].verdict == Verdict::kinks);
-    CHECK_THAT(to_string(near), Catch::Contains("10 of 10 probes lie at kinks"));
+    CHECK_THAT(to_string(near),
+               Catch::Contains("10 of 10 probes lie at kinks; choose inputs away from them (low, high, seed)"));
     Tensor mixed = Tensor::full({20}, 0.5, DType::float64);
     mixed.mutable_data<double>()[3] = distance;
     const GradientReport one = check_gradient_at(relu, {{"x", mixed}});
@@ -161,9 +164,12 @@ TEST_CASE("the checker reports if rounding hides the derivative") {
   const GradientReport report = check_gradient(far, {{3}}, {.float32 = false});
   CHECK_FALSE(report);
   CHECK(report.inputs[0].verdict == Verdict::rounding);
-  CHECK_THAT(to_string(report), Catch::Contains("rounding hides more than 0.1 % of the derivative"));
+  CHECK_THAT(
+      to_string(report),
+      Catch::Contains(
+          "rounding hides more than 0.1 % of the derivative; bring the output nearer to 1, or choose a larger step"));
   CHECK_THAT(to_string(check_gradient([](const Variable& x) { return log(x); }, {{3}}, {.low = -2, .high = -1})),
-             Catch::Contains("the output is not finite"));
+             Catch::Contains("the output is not finite; choose inputs inside the domain (low, high)"));
 }
 
 TEST_CASE("an error that a larger derivative hides is found element by element and output by output") {

@@ -93,7 +93,9 @@ TEST_CASE("mutations: derivatives of a wrong shape or type are reported, not thr
   CHECK_THAT(report_of(narrow, {{3}}), Catch::Contains("the derivative fails"));
   const auto wide =
       squared_with([](const Tensor& dy, const Tensor& x) { return right_square(dy, x).to(DType::float64); });
-  CHECK_THAT(report_of(wide, {{3}}), Catch::Contains("in float32: square: expected its derivative"));
+  CHECK_THAT(report_of(wide, {{3}}),
+             Catch::Contains("in float32: square: expected its derivative") &&
+                 Catch::Contains(" (say .float32 = false if the function is for float64 only)"));
 }
 
 TEST_CASE("mutations: a derivative that is wrong in float32 alone is rejected") {
@@ -102,7 +104,8 @@ TEST_CASE("mutations: a derivative that is wrong in float32 alone is rejected") 
     return changed(right_square(dy, x), [=](double v, std::int64_t) { return factor * v; });
   });
   CHECK_THAT(report_of(wrong, {{3}}),
-             Catch::Contains("problem: input 0: the gradient in float32 is off by 0.001 of its largest"));
+             Catch::Contains("problem: input 0: the gradient in float32 is off by 0.001 of its largest (a function "
+                             "that draws random numbers needs .float32 = false)"));
   CHECK(check_gradient(wrong, {{3}}, {.float32 = false}));
 }
 
@@ -112,8 +115,21 @@ TEST_CASE("mutations: a value that is wrong in float32 alone is rejected") {
     return record("square", changed(square(x.detached()).value(), [=](double v, std::int64_t) { return factor * v; }),
                   {{x, [x = x.value()](const Tensor& dy) { return right_square(dy, x); }}});
   };
-  CHECK_THAT(report_of(wrong, {{3}}), Catch::Contains("problem: the value in float32 is another"));
+  CHECK_THAT(
+      report_of(wrong, {{3}}),
+      Catch::Contains(
+          "problem: the value in float32 is another (a function that draws random numbers needs .float32 = false)"));
   CHECK(check_gradient(wrong, {{3}}, {.float32 = false}));
+}
+
+TEST_CASE("mutations: a value that depends on whether derivatives are recorded is rejected") {
+  const auto wrong = [](V x) {
+    const double factor = x.tracked() ? 1 : 1 + 1e-9;
+    return record("square", changed(square(x.detached()).value(), [=](double v, std::int64_t) { return factor * v; }),
+                  {{x, [x = x.value()](const Tensor& dy) { return right_square(dy, x); }}});
+  };
+  CHECK_THAT(report_of(wrong, {{3}}), Catch::Contains("problem: the value is another when derivatives are recorded"));
+  CHECK(check_gradient(wrong, {{3}}, {.deterministic = false}));
 }
 
 TEST_CASE("mutations: a joint derivative that depends on which inputs are tracked is rejected") {

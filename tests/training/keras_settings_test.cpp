@@ -17,6 +17,7 @@
 #include "training/keras/keras_objective.hpp"
 #include "training/keras/keras_optimizer.hpp"
 #include "training/keras/keras_schedule.hpp"
+#include "training/keras/keras_training.hpp"
 
 namespace xtape {
 namespace {
@@ -91,13 +92,14 @@ TEST_CASE("every option of a loss is read from Keras's config, and written to it
     INFO(row.keras);
     auto keras = nlohmann::json::parse(row.keras);
     keras[1]["reduction"] = "sum_over_batch_size";
-    CHECK(object(objective_to_keras(model, row.ours, {}).at("loss"), "keras.losses") == keras);
+    CHECK(object(objective_to_keras(Objective("test", model, {}, row.ours, {})).at("loss"), "keras.losses") == keras);
     CHECK(read(keras) == to_string(row.ours));
     keras[1]["reduction"] = "auto";  // of Keras 2
     CHECK(read(keras) == to_string(row.ours));
     if (row.ours.reduction() == LossReduction::whole_batch) continue;
     keras[1]["reduction"] = "sum";
-    CHECK(object(objective_to_keras(model, loss::summed(row.ours), {}).at("loss"), "keras.losses") == keras);
+    CHECK(object(objective_to_keras(Objective("test", model, {}, loss::summed(row.ours), {})).at("loss"),
+                 "keras.losses") == keras);
     CHECK(read(keras) == to_string(loss::summed(row.ours)));
   }
   std::vector<std::string> refused;
@@ -153,7 +155,7 @@ TEST_CASE("every metric is written as the class of Keras, and is the same after 
   for (const Row& row : rows) {
     INFO(row.keras);
     const Model model = test::one_output(row.ours.name() == "accuracy" ? 3 : 1);
-    const Json compiled = objective_to_keras(model, loss::mean_squared_error(), {row.ours});
+    const Json compiled = objective_to_keras(Objective("test", model, {}, loss::mean_squared_error(), {row.ours}));
     Json written = compiled.at("metrics");
     while (written.is_array() && written.size() == 1) written = Json(written[0]);
     CHECK(object(written, "keras.metrics") == nlohmann::json::parse(row.keras));
@@ -194,19 +196,61 @@ TEST_CASE("every metric is written as the class of Keras, and is the same after 
 }
 
 TEST_CASE("losses and metrics are written as the arguments of Keras's compile, and nothing else") {
-  auto one = test::plain(objective_to_keras(test::one_output(), loss::mean_squared_error(), {}));
+  auto one = test::plain(objective_to_keras(Objective("test", test::one_output(), {}, loss::mean_squared_error(), {})));
   CHECK(one.at("loss").at("class_name") == "MeanSquaredError");
   one.erase("loss");
   CHECK(one == nlohmann::json::parse(R"({"loss_weights": null, "metrics": null, "weighted_metrics": null})"));
   const auto x = Input({2});
   const Model model({x}, {Dense({.units = 1, .name = "a"})(x), Dense({.units = 1, .name = "b"})(x)});
-  auto two = test::plain(objective_to_keras(model, Losses{{loss::mean_squared_error(), 2}, {loss::poisson()}},
-                                            {{metric::mean_absolute_error(), "b"}}));
+  auto two = test::plain(
+      objective_to_keras(Objective("test", model, {}, Losses{{loss::mean_squared_error(), 2}, {loss::poisson()}},
+                                   {{metric::mean_absolute_error(), "b"}})));
   for (auto* list : {&two.at("loss"), &two.at("metrics").at(1)}) {
     for (auto& object : *list) object = object.at("class_name");
   }
   CHECK(two == nlohmann::json::parse(R"({"loss": ["MeanSquaredError", "Poisson"], "loss_weights": [2.0, 1.0],
                                          "metrics": [[], ["MeanAbsoluteError"]], "weighted_metrics": null})"));
+}
+
+TEST_CASE("losses and metrics that Keras does not have are refused when a model is saved for it") {
+  const test::TemporaryFolder folder;
+  const auto path = folder / "model.keras";
+  const auto refused = [&](const Model& model, const Losses& losses, const Metrics& metrics) {
+    const Adam optimizer(model.parameters(), {});
+    const std::string text =
+        error_of([&] { save_keras_training(model, optimizer, path, {.loss = losses, .metrics = metrics}); });
+    CHECK_FALSE(std::filesystem::exists(path));
+    return text;
+  };
+  const auto text = [&](const std::string& problem) {
+    return "save_keras_training: " + path.string() + ": " + problem;
+  };
+  const Model one = test::one_output(3);
+  const Loss mine("mine", [](const Variable& y, const Tensor& t) { return mean(y * t); });
+  CHECK(refused(one, mine, {}) == text("loss: expected a loss that Keras has, got mine"));
+  CHECK(refused(one, loss::dice(), {}) ==
+        text("loss: expected dice with whole_batch, as Keras computes it, got one ratio for each sample"));
+  CHECK(refused(one, loss::tversky(), {}) ==
+        text("loss: expected tversky with whole_batch, as Keras computes it, got one ratio for each sample"));
+  for (const Metric& metric : {metric::precision(), metric::recall()}) {
+    CHECK(refused(one, loss::softmax_cross_entropy(), {metric}) ==
+          text("metric: expected " + metric.name() + " of yes-no answers, as Keras computes it, got one of classes"));
+  }
+  CHECK(refused(one, loss::softmax_cross_entropy(), {metric::f1()}) ==
+        text("metric: expected a metric that Keras has, got f1"));
+  CHECK(refused(one, loss::softmax_cross_entropy(), {metric::accuracy({.ignored_label = 1})}) ==
+        text("accuracy: expected options that Keras has, got ignored_label"));
+  CHECK(refused(one, loss::sigmoid_cross_entropy({.pos_weight = {2}}), {}) ==
+        text("sigmoid_cross_entropy: expected options that Keras has, got pos_weight"));
+  CHECK(refused(one, Losses{{loss::poisson()}, {loss::poisson()}}, {}) ==
+        "save_keras_training: expected 1 loss for model " + one.name() + ", one for each output, got 2");
+  const auto x = Input({2});
+  const Model two({x}, {Dense({.units = 1, .name = "a"})(x), Dense({.units = 1, .name = "b"})(x)});
+  for (const std::string output : {"", "c"}) {
+    CHECK(refused(two, Losses{{loss::poisson()}, {loss::poisson()}}, {{metric::poisson(), output}}) ==
+          "save_keras_training: expected the metric poisson to name the output that it measures, one of a, b, got \"" +
+              output + "\"");
+  }
 }
 
 TEST_CASE("every option of an optimizer is written to Keras's config, and read from it") {

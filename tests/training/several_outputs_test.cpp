@@ -472,7 +472,7 @@ TEST_CASE("sums of parts of the data give the figures of all of it") {
       {.combine = [](const Tensor& a, const Tensor& b) { return a.item() > b.item() ? a : b; }});
   Metrics all_metrics = metrics;
   all_metrics.push_back({largest, "price"});
-  const Objective objective("test", model, data, losses, all_metrics);
+  const Objective objective("test", model, data.targets(), losses, all_metrics);
   RunningFigures all(objective), one(objective), two(objective);
   const std::vector<Tensor> y = predict_all(model, data);
   std::int64_t number = 0;

@@ -22,6 +22,6 @@ Metrics metrics_from_keras(const Json& compiled, const Model& model, const std::
 
 /// The arguments loss, loss_weights, metrics and weighted_metrics of compile() in Keras 3. Error for what Keras does
 /// not have.
-Json objective_to_keras(const Model& model, const Losses& losses, const Metrics& metrics);
+Json objective_to_keras(const Objective& objective);
 
 }  // namespace xtape

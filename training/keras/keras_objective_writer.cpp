@@ -112,32 +112,24 @@ Json metric_to_keras(const Metric& metric, bool yes_no) {
 
 }  // namespace
 
-Json objective_to_keras(const Model& model, const Losses& losses, const Metrics& metrics) {
-  const std::size_t outputs = model.output_nodes().size();
-  check(losses.all().size() == outputs, "loss: expected one for each output, {} in all, got {}", outputs,
-        losses.all().size());
-  Json all = Json::array(), weights = Json::array(), measured = Json::array();
-  bool any_metric = false;
-  for (std::size_t i = 0; i < outputs; ++i) {
-    all.push_back(loss_to_keras(losses.all()[i].loss));
-    weights.push_back(losses.all()[i].weight);
+Json objective_to_keras(const Objective& objective) {
+  const std::vector<OutputObjective>& outputs = objective.outputs();
+  Json losses = Json::array(), weights = Json::array(), metrics = Json::array();
+  for (const OutputObjective& output : outputs) {
+    losses.push_back(loss_to_keras(output.loss));
+    weights.push_back(output.weight);
     Json of_this = Json::array();
-    for (const OutputMetric& metric : metrics) {
-      if (metric.output == output_name(model, i) || (metric.output.empty() && outputs == 1)) {
-        of_this.push_back(metric_to_keras(metric.metric, losses.all()[i].loss.targets() != LossTargets::classes));
-        any_metric = true;
-      }
+    for (const Metric& metric : output.metrics) {
+      of_this.push_back(metric_to_keras(metric, output.loss.targets() != LossTargets::classes));
     }
-    measured.push_back(of_this);
+    metrics.push_back(of_this);
   }
-  const bool plain_weights = std::ranges::all_of(losses.all(), [](const auto& loss) { return loss.weight == 1; });
-  return {{"loss", outputs == 1 ? all[0] : all},
-          {"loss_weights", plain_weights  ? Json()
-                           : outputs == 1 ? weights[0]
-                                          : weights},
-          {"metrics", !any_metric    ? Json()
-                      : outputs == 1 ? measured[0]
-                                     : measured},
+  const auto plain = [&](const Json& values) { return outputs.size() == 1 ? values[0] : values; };
+  const bool weighted = std::ranges::any_of(outputs, [](const auto& output) { return output.weight != 1; });
+  const bool measured = std::ranges::any_of(outputs, [](const auto& output) { return !output.metrics.empty(); });
+  return {{"loss", plain(losses)},
+          {"loss_weights", weighted ? plain(weights) : Json()},
+          {"metrics", measured ? plain(metrics) : Json()},
           {"weighted_metrics", nullptr}};
 }
 

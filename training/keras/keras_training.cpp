@@ -68,9 +68,10 @@ KerasTraining load_keras_training(const std::filesystem::path& path, const LoadK
 
 void save_keras_training(const Model& model, const Optimizer& optimizer, const std::filesystem::path& path,
                          const SaveKerasTrainingOptions& options) {
+  const Objective objective(saving, model, {}, options.loss, options.metrics);
   KerasCompiled compiled;
   with_place(saving, path.string(), [&] {
-    compiled.config = objective_to_keras(model, options.loss, options.metrics);
+    compiled.config = objective_to_keras(objective);
     compiled.config["optimizer"] = optimizer_to_keras(optimizer);
     compiled.variables = optimizer_variables(optimizer, trained_parameters_of(model));
   });

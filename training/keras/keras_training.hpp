@@ -62,9 +62,9 @@ struct SaveKerasTrainingOptions {
 /// become SparseCategoricalCrossentropy, which takes class numbers, or with label_smoothing CategoricalCrossentropy,
 /// which takes distributions.
 ///
-/// Error with the path as in save_keras_model(); for .h5, from which Keras 3 does not restore an optimizer; and for
-/// what Keras does not have: a custom loss, metric or schedule, an L2 weight decay, parameter groups, epsilon_outside,
-/// momentum_decay.
+/// Error with the path as in save_keras_model(); for losses and metrics that fit() rejects; for .h5, from which Keras 3
+/// does not restore an optimizer; and for what Keras does not have: a custom loss, metric or schedule, an L2 weight
+/// decay, parameter groups, epsilon_outside, momentum_decay.
 void save_keras_training(const Model& model, const Optimizer& optimizer, const std::filesystem::path& path,
                          const SaveKerasTrainingOptions& options = {});
 

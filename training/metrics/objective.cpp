@@ -37,8 +37,8 @@ void check_ignored(std::string_view function, const Metric& metric, const Target
 
 }  // namespace
 
-Objective::Objective(std::string_view function, const Model& model, const Dataset& data, const Losses& losses,
-                     const Metrics& metrics) {
+Objective::Objective(std::string_view function, const Model& model, const std::vector<Target>& targets,
+                     const Losses& losses, const Metrics& metrics) {
   const std::size_t count = model.output_nodes().size();
   check(losses.all().size() == count, "{}: expected {} for model {}, one for each output, got {}", function,
         amount(count, "loss", "losses"), model.name(), losses.all().size());
@@ -48,10 +48,10 @@ Objective::Objective(std::string_view function, const Model& model, const Datase
     check(std::isfinite(weight) && weight >= 0, "{}: expected a finite weight of at least 0 for the loss {}, got {}",
           function, loss.name(), weight);
     names.push_back(output_name(model, i));
-    if (i < data.targets().size()) check_ignored(function, loss, data.targets()[i].ignored_label);
+    if (i < targets.size()) check_ignored(function, loss, targets[i].ignored_label);
     outputs_.push_back({.name = count == 1 ? "" : names.back(), .loss = loss, .weight = weight});
-    if (metrics.empty() && i < data.targets().size() && data.targets()[i].classes > 0) {
-      outputs_.back().metrics.push_back(metric::accuracy({.ignored_label = data.targets()[i].ignored_label}));
+    if (metrics.empty() && i < targets.size() && targets[i].classes > 0) {
+      outputs_.back().metrics.push_back(metric::accuracy({.ignored_label = targets[i].ignored_label}));
     }
   }
   check(std::ranges::any_of(outputs_, [](const OutputObjective& output) { return output.weight > 0; }),
@@ -63,7 +63,7 @@ Objective::Objective(std::string_view function, const Model& model, const Datase
           "{}: expected the metric {} to name the output that it measures, one of {}, got \"{}\"", function,
           metric.name(), fmt::join(names, ", "), output);
     const std::size_t i = one ? 0 : static_cast<std::size_t>(found - names.begin());
-    if (i < data.targets().size()) check_ignored(function, metric, data.targets()[i]);
+    if (i < targets.size()) check_ignored(function, metric, targets[i]);
     outputs_[i].metrics.push_back(metric);
   }
   std::set<std::string> taken;

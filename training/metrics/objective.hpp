@@ -78,12 +78,13 @@ class Objective {
  public:
   /// An objective for no output.
   Objective() = default;
-  /// The objective of a model for data like `data`. Without metrics each output whose targets are classes gets the
-  /// accuracy. Error, beginning with `function`, when the number of losses is not that of the outputs, a factor is
-  /// negative or not finite, all factors are 0, a metric names an output that the model does not have, two figures have
-  /// the same name, or a figure has a name that fit() uses: learning_rate, seconds, or one that begins with val_. Error
-  /// too when the data has an ignored_label and the loss counts it (see LossOptions::count).
-  Objective(std::string_view function, const Model& model, const Dataset& data, const Losses& losses,
+  /// The objective of a model for data with such targets; {} if they are not known. Without metrics each output whose
+  /// targets are classes gets the accuracy. Error, beginning with `function`, when the number of losses is not that of
+  /// the outputs, a factor is negative or not finite, all factors are 0, a metric names an output that the model does
+  /// not have, two figures have the same name, or a figure has a name that fit() uses: learning_rate, seconds, or one
+  /// that begins with val_. Error too when a target has an ignored_label and the loss counts it (see
+  /// LossOptions::count).
+  Objective(std::string_view function, const Model& model, const std::vector<Target>& targets, const Losses& losses,
             const Metrics& metrics);
 
   /// The loss and the metrics of each output.
