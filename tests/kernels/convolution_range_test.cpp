@@ -305,8 +305,8 @@ namespace {
 /// are 1 but the first, which is `weight`.
 template <class T>
 bool uses_winograd(std::int64_t rows, const std::function<double(std::int64_t, std::int64_t, std::int64_t)>& value,
-                   double weight = 1) {
-  constexpr std::int64_t columns = 9, channels = 17;
+                   double weight = 1, std::int64_t columns = 9) {
+  constexpr std::int64_t channels = 17;
   const kernels::Window s = place_window("test", {1, rows, columns, channels}, {.size = 3, .padding = Padding::same});
   Guarded<T> x(s.input_pixels() * channels), w(9 * channels * filters);
   for (std::int64_t i = 0; i < x.size(); ++i) {
@@ -352,4 +352,119 @@ void check_limits_of_winograd() {
 TEST_CASE("Winograd's method is used up to the documented ratios of values and of weights") {
   check_limits_of_winograd<float>();
   check_limits_of_winograd<double>();
+}
+
+namespace {
+
+/// Whether both images of a constant x use Winograd's method in a convolution with constant weights; likewise for dx
+/// from dy and w, and for dw from x and dy.
+template <class T>
+struct ConstantImages {
+  kernels::Window s = place_window("test", {2, 13, 9, 17}, {.size = 3, .padding = Padding::same});
+  const kernels::Images both{0, 1};
+
+  static std::vector<T> all(std::int64_t size, double value) {
+    return std::vector<T>(static_cast<std::size_t>(size), static_cast<T>(value));
+  }
+  bool output(double x, double w) const {
+    return kernels::images_for_conv2d(s, filters, all(s.input_pixels() * 17, x).data(),
+                                      all(9 * 17 * filters, w).data()) == both;
+  }
+  bool input(double dy, double w) const {
+    return kernels::images_for_input_gradient(s, filters, all(s.output_pixels() * filters, dy).data(),
+                                              all(9 * 17 * filters, w).data()) == both;
+  }
+  bool kernel(double x, double dy) const {
+    return kernels::images_for_kernel_gradient(s, filters, all(s.input_pixels() * 17, x).data(),
+                                               all(s.output_pixels() * filters, dy).data()) == both;
+  }
+};
+
+/// The transforms multiply by up to 100, the sum of |numbers| in a row of BT squared; by 225, that of A; and the
+/// results by 361, that of AT. A sum has 17 or 18 terms of channels, or those of 12 tiles. Products of at least 2048
+/// times the least normal number for each term keep their digits.
+template <class T>
+void check_limits_of_range() {
+  const ConstantImages<T> images;
+  const double most = std::numeric_limits<T>::max(), least = 2048 * static_cast<double>(std::numeric_limits<T>::min());
+  struct Limit {
+    const char* what;
+    std::function<bool(double)> fits;  // of a value
+    double largest, smallest;          // that fit; 0 for no limit
+  };
+  const double above = 1.0001, below = 0.9999;
+  const std::vector<Limit> limits{
+      {"products for y", [&](double v) { return images.output(v, 1); }, most / (361 * 100 * 17), least * 17},
+      {"products for dx", [&](double v) { return images.input(v, 1); }, most / (361 * 100 * 18), least * 18},
+      {"products for dw", [&](double v) { return images.kernel(v, 1); }, most / (16.0 * 100 * 225 * 12 * 2),
+       least * 12},
+      {"products for dw", [&](double v) { return images.kernel(1, v); }, most / (16.0 * 100 * 225 * 12 * 2),
+       least * 12},
+      {"x alone, for y", [&](double v) { return images.output(v, 1e-10); }, most / 100, 0},
+      {"dy alone, for dx", [&](double v) { return images.input(v, 1e-10); }, most / 100, 0},
+      {"x alone, for dw", [&](double v) { return images.kernel(v, 1e-10); }, most / 100, 0},
+      {"dy alone, for dw", [&](double v) { return images.kernel(1e-10, v); }, most / 225, 0},
+      {"w alone, for y", [&](double v) { return images.output(1e-10, v); }, most / 2, 0},
+      {"w alone, for y", [&](double v) { return images.output(1e3, v); }, 0, least},
+      {"w alone, for dx", [&](double v) { return images.input(1e-10, v); }, most / 2, 0},
+  };
+  for (const Limit& limit : limits) {
+    INFO(limit.what << " of " << to_string(dtype_of<T>));
+    if (limit.largest > 0) CHECK(limit.fits(limit.largest * below));
+    if (limit.largest > 0) CHECK_FALSE(limit.fits(limit.largest * above));
+    if (limit.smallest > 0) CHECK(limit.fits(limit.smallest * above));
+    if (limit.smallest > 0) CHECK_FALSE(limit.fits(limit.smallest * below));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Winograd's method is used for values of any size in last tiles of three rows or columns, but not of two") {
+  for (const bool of_rows : {true, false}) {
+    const auto last = [=](std::int64_t extent, std::int64_t count, double large) {
+      const auto value = [=](std::int64_t row, std::int64_t column, auto) {
+        return (of_rows ? row : column) >= extent - count ? large : 1;
+      };
+      return uses_winograd<float>(of_rows ? extent : 13, value, 1, of_rows ? 12 : extent);
+    };
+    CAPTURE(of_rows);
+    CHECK(last(14, 1, 32));  // the last of two, which the tile before does not contain
+    CHECK_FALSE(last(14, 1, 32.5));
+    CHECK(last(15, 2, 1000));
+    CHECK(last(16, 3, 1000));
+    CHECK_FALSE(last(15, 1, 32.5));  // not in every window of its tile
+  }
+}
+
+TEST_CASE("Winograd's method is used for zeros: whole images, kernels, channels and filters") {
+  const ConstantImages<float> images;
+  CHECK(images.output(0, 1));
+  CHECK(images.output(1, 0));
+  CHECK(images.input(0, 1));
+  CHECK(images.input(1, 0));
+  CHECK(images.kernel(0, 1));
+  CHECK(images.kernel(1, 0));
+  const auto& s = images.s;
+  for (const bool of_filter : {false, true}) {
+    auto w = ConstantImages<float>::all(9 * 17 * filters, 1);
+    for (std::int64_t i = 0; i < std::ssize(w); ++i) {
+      if (of_filter ? i % filters == 3 : i / filters % 17 == 5) w[static_cast<std::size_t>(i)] = 0;
+    }
+    const auto ones = ConstantImages<float>::all(s.output_pixels() * filters, 1);
+    CHECK(kernels::images_for_conv2d(s, filters, ones.data(), w.data()) == images.both);
+    CHECK(kernels::images_for_input_gradient(s, filters, ones.data(), w.data()) == images.both);
+  }
+}
+
+TEST_CASE("Winograd's method is used for products and factors up to the limits of the type") {
+  check_limits_of_range<float>();
+  check_limits_of_range<double>();
+}
+
+TEST_CASE("Winograd's method is used for images of up to 2^22 pixels") {
+  for (const std::int64_t width : {2048, 2049}) {
+    const kernels::Window s = place_window("test", {1, 2048, width, 1}, {.size = 3, .padding = Padding::same});
+    const std::vector<float> ones(static_cast<std::size_t>(s.input_pixels()), 1);
+    CHECK(kernels::images_for_conv2d(s, 1, ones.data(), ones.data()).empty() == (width > 2048));
+  }
 }

@@ -1,6 +1,7 @@
 #include "framework/kernels/threads/cpu_quota.hpp"
 
 #include <fstream>
+#include <limits>
 #include <memory>
 
 #include "tests/support/support.hpp"
@@ -99,6 +100,58 @@ TEST_CASE("a container finds its group by the name on the host or by its own nam
   CHECK(host_name.quota() == 1);
 
   CHECK(version2("/").file("sys/fs/cgroup/cpu.max", "400000 100000\n").quota() == 4);
-  CHECK(version2("/../outside").file("sys/fs/cgroup/cpu.max", "400000 100000\n").quota() == 4);
+  CHECK(version2("/../outside")
+            .file("sys/fs/cgroup/cpu.max", "400000 100000\n")
+            .file("sys/fs/outside/cpu.max", "100000 100000\n")
+            .quota() == 4);
   CHECK(version2("/is/gone").file("sys/fs/cgroup/cpu.max", "400000 100000\n").quota() == 4);
+}
+
+TEST_CASE("a group whose name begins with that of the mounted group is not below it") {
+  FakeSystem system;
+  system.file("proc/self/cgroup", "0::/docker/12345/inner\n");
+  system.file("proc/self/mountinfo", "31 25 0:27 /docker/1234 /cg ro - cgroup2 cgroup2 rw\n");
+  system.file("cg/cpu.max", "300000 100000\n");
+  CHECK(system.quota() == 3);
+  for (const std::string path : {"cg/5/cpu.max", "cg/5/inner/cpu.max", "cg/inner/cpu.max"}) {
+    system.file(path, "100000 100000\n");
+  }
+  CHECK(system.quota() == 3);
+}
+
+TEST_CASE("the smallest quota of several hierarchies applies, in any order, and lines of other forms are skipped") {
+  const std::string first = "31 25 0:27 / /one rw - cgroup cgroup rw,cpuacct,cpu\n",
+                    second = "32 25 0:28 / /two rw shared:9 master:1 - cgroup2 cgroup2 rw\n";
+  for (const bool one_is_less : {false, true}) {
+    for (const std::string& lines :
+         {first + second, second + first,
+          "\n31 -\n1 2 3 4 5 6 7 - cgroup2\n1 2 3 4 5 6 - cgroup cgroup\n" + first + second}) {
+      CAPTURE(one_is_less, lines);
+      FakeSystem system;
+      system.file("proc/self/cgroup", "\nabc\n1:\n7:cpuset,cpu:/a\n0::/b\n");
+      system.file("proc/self/mountinfo", lines);
+      system.file("one/a/cpu.cfs_quota_us", one_is_less ? "200000\n" : "700000\n");
+      system.file("one/a/cpu.cfs_period_us", "100000\n");
+      system.file("two/b/cpu.max", "500000 100000\n");
+      system.file("5/cpu.max", "100000 100000\n");  // of a line without a source
+      CHECK(system.quota() == (one_is_less ? 2 : 5));
+    }
+  }
+}
+
+TEST_CASE("a quota above the largest int is that number, and paths keep what is no octal escape") {
+  CHECK(version2("/a").file("sys/fs/cgroup/a/cpu.max", "99999999999 1\n").quota() == std::numeric_limits<int>::max());
+  for (const auto& [written, folder] : {std::pair<std::string, std::string>{"/c\\0409", "/c 9"},
+                                        {"/c\\09", "/c\\09"},
+                                        {"/c\\089", "/c\\089"},
+                                        {"/c\\04", "/c\\04"},
+                                        {"/c\\", "/c\\"},
+                                        {"/\\134", "/\\"}}) {
+    CAPTURE(written, folder);
+    FakeSystem system;
+    system.file("proc/self/cgroup", "0::/\n");
+    system.file("proc/self/mountinfo", "31 25 0:27 / " + written + " rw - cgroup2 cgroup2 rw\n");
+    system.file(folder.substr(1) + "/cpu.max", "300000 100000\n");
+    CHECK(system.quota() == 3);
+  }
 }

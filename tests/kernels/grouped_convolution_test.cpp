@@ -2,6 +2,9 @@
 //
 // Constants by which work is cut: tiles of 8, 4, 2 and 1 pixels; 1, 2 and 4 vectors of channels (16 to 64 bytes); 16384
 // values of output rows per task; 16 pieces of rows and 1024 pixels for each sum of a depthwise kernel gradient.
+#include <cmath>
+#include <vector>
+
 #include "framework/tensor/random.hpp"
 #include "tests/kernels/convolution_checks.hpp"
 #include "tests/kernels/window_draw.hpp"
@@ -109,4 +112,24 @@ TEST_CASE("grouped convolutions equal their definitions for windows of all kinds
   }
   const kernels::Window large = place_window("test", {3, 21, 22, 96}, {.size = 3, .padding = Padding::same});
   check_groups(large, 2, 140, 1);
+}
+
+TEST_CASE("the gradient of a depthwise kernel adds many pixels without losing digits in float32") {
+  for (const std::int64_t width : {64, 1000, 1024}) {
+    const std::int64_t height = (1 << 20) / width;
+    kernels::Window s = place_window("test", {1, height, width, 2}, {.size = 3, .padding = Padding::same});
+    s.groups = 2;
+    // of one sign, and of a size that float32 rounds, so that rounding errors of a long sum have one sign too
+    const std::vector<float> x(static_cast<std::size_t>(s.input_pixels() * 2), 0.1F), dy(x.size(), 0.7F);
+    std::vector<float> dw(18);
+    kernels::conv2d_kernel_gradient(s, 2, x.data(), dy.data(), dw.data());
+    for (std::int64_t tap = 0; tap < 9; ++tap) {
+      const std::int64_t pixels = (height - (tap / 3 == 1 ? 0 : 1)) * (width - (tap % 3 == 1 ? 0 : 1));
+      const double wanted = static_cast<double>(pixels) * static_cast<double>(0.1F) * static_cast<double>(0.7F);
+      CAPTURE(width, tap);
+      // sums of 1024 pixels, 64 of them of a piece, and 16 pieces
+      const double most = (1024 + 64 + 16) * 0x1p-24;
+      CHECK(std::abs(static_cast<double>(dw[static_cast<std::size_t>(2 * tap)]) / wanted - 1) < most);
+    }
+  }
 }

@@ -1,8 +1,14 @@
 // The selection of the instruction set: what it may change in a result, what it must not change, and when it takes
 // effect.
+#include <algorithm>
 #include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <thread>
+#include <type_traits>
 
 #include "framework/kernels/convolution/convolution.hpp"
 #include "framework/kernels/convolution/pooling.hpp"
@@ -231,4 +237,79 @@ TEST_CASE("instruction sets have the names that XTAPE_ISA takes, also those that
   CHECK(kernels::to_string(Set::avx2) == "avx2");
   CHECK(kernels::to_string(Set::avx512_only) == "avx512_only");
   CHECK(kernels::to_string(Set::avx512) == "avx512");
+  const auto none = static_cast<Set>(99);
+  CHECK(kernels::to_string(none) == "?");
+  std::string names;
+  for (const Set set : kernels::available_instruction_sets()) {
+    names += (names.empty() ? "" : ", ") + std::string(kernels::to_string(set));
+  }
+  const Set before = kernels::instruction_set();
+  CHECK(error_of([&] { kernels::set_instruction_set(none); }) ==
+        "set_instruction_set: expected an instruction set of this processor (" + names + "), got '?'");
+  CHECK(kernels::instruction_set() == before);
+}
+
+TEST_CASE("where wide vectors take twice the time, few rows use them and products of little depth do not") {
+  const KernelSettings restored;
+  for (const auto set : kernels::available_instruction_sets()) {
+    if (set != kernels::InstructionSet::avx512) continue;  // the only one with two widths
+    kernels::set_instruction_set(set);
+    const auto check = [](const auto& in_use) {
+      using Engines = std::remove_cvref_t<decltype(in_use)>;
+      const Engines halves{in_use.narrow, in_use.wide, false};
+      const std::int64_t whole = 4 * in_use.wide->tile_columns;  // whole panels of both
+      for (const std::int64_t rows : {1, 3, 4, 5}) {
+        for (const std::int64_t depth : {1, 79, 80, 500}) {
+          CAPTURE(rows, depth);
+          CHECK(&halves.best_for(whole, rows, depth) == (rows < 4 || depth >= 80 ? in_use.wide : in_use.narrow));
+          // a panel of the narrow engine at most
+          CHECK(&halves.best_for(in_use.narrow->tile_columns, rows, depth) == in_use.narrow);
+        }
+      }
+      CHECK(&halves.best_for(in_use.narrow->tile_columns + 1, 3) == in_use.wide);
+    };
+    check(kernels::engines_in_use<float>());
+    check(kernels::engines_in_use<double>());
+  }
+}
+
+// Run by the test below, in separate processes.
+TEST_CASE("prints the instruction set", "[.instruction_set]") {
+  std::printf("%s, exact %d\n", std::string(kernels::to_string(kernels::instruction_set())).c_str(),
+              static_cast<int>(kernels::exact_convolutions()));
+}
+
+TEST_CASE("XTAPE_ISA and XTAPE_EXACT set the instruction set and the method, and other values are errors") {
+  const auto printed = [](const std::string& variables) {
+    const TemporaryFolder folder;
+    const std::string program = std::filesystem::read_symlink("/proc/self/exe");
+    static_cast<void>(std::system(fmt::format("unset XTAPE_ISA XTAPE_EXACT; {} '{}' '[.instruction_set]' > '{}' 2>&1",
+                                              variables, program, (folder / "out").string())
+                                      .c_str()));
+    std::ifstream stream(folder / "out");
+    return std::string(std::istreambuf_iterator<char>(stream), {});
+  };
+  const auto sets = kernels::available_instruction_sets();
+  std::string names;
+  for (const auto set : sets) {
+    const std::string name(kernels::to_string(set));
+    names += (names.empty() ? "" : ", ") + name;
+    CHECK_THAT(printed("XTAPE_ISA=" + name), Catch::Contains(name + ", exact 0\n"));
+  }
+  CHECK_THAT(printed(""), Catch::Contains(std::string(kernels::to_string(sets.back())) + ", exact 0\n"));
+  CHECK_THAT(printed("XTAPE_EXACT=1"), Catch::Contains(", exact 1\n"));
+  CHECK_THAT(printed("XTAPE_EXACT=0"), Catch::Contains(", exact 0\n"));
+  for (const std::string wrong : {"avx", "AVX2", "", "avx512 "}) {
+    // the program breaks long lines, so words are compared
+    std::string text = printed("XTAPE_ISA='" + wrong + "'");
+    std::erase_if(text, [](char c) { return c == ' ' || c == '\n'; });
+    std::string wanted =
+        fmt::format("XTAPE_ISA: expected an instruction set of this processor ({}), got '{}'", names, wrong);
+    std::erase(wanted, ' ');
+    CHECK_THAT(text, Catch::Contains(wanted));
+  }
+  for (const std::string wrong : {"2", "", "true", "01"}) {
+    CHECK_THAT(printed("XTAPE_EXACT='" + wrong + "'"),
+               Catch::Contains("XTAPE_EXACT: expected 0 or 1, got '" + wrong + "'"));
+  }
 }

@@ -1,6 +1,7 @@
 #include "framework/kernels/memory/memory_pool.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <random>
 #include <thread>
@@ -139,4 +140,97 @@ TEST_CASE("a request that is too large throws and changes nothing") {
   const PoolUsage before = pool_usage();
   CHECK_THROWS_AS(pool_allocate(~std::size_t{0}), std::bad_alloc);
   CHECK(pool_usage().in_use == before.in_use);
+}
+
+TEST_CASE("the peak stays where it was when less is in use later") {
+  constexpr std::size_t bytes = 3'000'000;
+  void* const block = pool_allocate(bytes);
+  pool_release(block, bytes);
+  const std::size_t peak = pool_usage().peak;
+  CHECK(peak >= bytes);
+  void* const small = pool_allocate(100);
+  CHECK(pool_usage().peak == peak);
+  pool_release(small, 100);
+  CHECK(pool_usage().peak == peak);
+}
+
+TEST_CASE("memory is obtained in pieces of 64 MiB, or as much as a larger request needs, in whole pages of 2 MiB") {
+  constexpr std::size_t page = std::size_t{2} << 20, slab = std::size_t{64} << 20;
+  std::vector<std::pair<void*, std::size_t>> blocks;
+  const auto obtained_by = [&](std::size_t bytes) {
+    const std::size_t before = pool_usage().held;
+    blocks.emplace_back(pool_allocate(bytes), bytes);
+    return pool_usage().held - before;
+  };
+  // requests that no free block can serve
+  const std::size_t large = (pool_usage().held / page + 40) * page;
+  CHECK(obtained_by(large) == large + page);  // the header in front of the block begins another page
+  CHECK(obtained_by(large + page - 64) == large + page);
+  std::size_t obtained = 0;
+  while (obtained == 0) obtained = obtained_by(slab / 4);
+  CHECK(obtained == slab);
+  const std::size_t held = pool_usage().held;
+  CHECK(obtained_by(slab / 4) == 0);  // the next part of the last piece
+  CHECK(pool_usage().held == held);
+  for (const auto& [block, bytes] : blocks) pool_release(block, bytes);
+}
+
+TEST_CASE("a block has as many cache lines as its bytes need, and at most four more") {
+  const std::size_t before = pool_usage().in_use;
+  for (const std::size_t bytes : {0, 1, 63, 64, 65, 511, 512, 513, 4095, 4096, 100'000, 1'234'567}) {
+    CAPTURE(bytes);
+    void* const block = pool_allocate(bytes);
+    const std::size_t used = pool_usage().in_use - before, needed = std::max<std::size_t>(1, (bytes + 63) / 64) * 64;
+    CHECK(used >= needed);
+    CHECK(used < needed + 64 + 4 * 64);  // what is left is a block only with a header and four lines
+    pool_release(block, bytes);
+    CHECK(pool_usage().in_use == before);
+  }
+  pool_release(nullptr, 100);
+  CHECK(pool_usage().in_use == before);
+}
+
+TEST_CASE("a workspace that the system cannot provide is an OutOfMemory error with its size") {
+  const PoolUsage before = pool_usage();
+  CHECK_THROWS_AS(Workspace<double>(std::int64_t{1} << 60), xtape::OutOfMemory);
+  CHECK(
+      xtape::test::error_of([] { Workspace<double>(std::int64_t{1} << 60); }) ==
+      "kernels: expected 9223372036854775808 bytes of workspace, got no memory from the system; use smaller arrays or "
+      "batches");
+  CHECK(pool_usage().in_use == before.in_use);
+  CHECK(pool_usage().held == before.held);
+}
+
+TEST_CASE("a freed block serves a request that fits, also of a smaller size class, and neighbours are joined") {
+  constexpr std::size_t slab = std::size_t{64} << 20, nine = 9 << 20, less = nine - 600'000;
+  std::vector<std::pair<void*, std::size_t>> taken;
+  const auto take = [&](std::size_t bytes) {
+    taken.emplace_back(pool_allocate(bytes), bytes);
+    return taken.back().first;
+  };
+  // until no free block has so many bytes: all those that are left, and all of a new piece from the system
+  for (const std::size_t held = pool_usage().held; pool_usage().held == held;) take(less);
+  for (std::size_t rest = slab - 64 - (less + 64); rest > less; rest -= less + 64) take(less);
+  std::array<void*, 7> blocks{};
+  for (void*& block : blocks) block = pool_allocate(nine);  // neighbours, in a piece of their own
+  const std::size_t held = pool_usage().held;
+  for (const std::size_t bytes : {nine, nine - 64, nine - 300'000, less}) {
+    CAPTURE(bytes);
+    pool_release(blocks[3], nine);
+    void* const again = pool_allocate(bytes);
+    CHECK(again == blocks[3]);
+    pool_release(again, bytes);
+    CHECK(pool_allocate(nine) == blocks[3]);
+  }
+  for (const auto& order :
+       std::vector<std::array<std::size_t, 3>>{{2, 3, 4}, {2, 4, 3}, {3, 2, 4}, {3, 4, 2}, {4, 2, 3}, {4, 3, 2}}) {
+    for (const std::size_t i : order) pool_release(blocks[i], nine);
+    void* const joined = pool_allocate(3 * nine + 128);
+    CHECK(joined == blocks[2]);
+    pool_release(joined, 3 * nine + 128);
+    for (const std::size_t i : {2, 3, 4}) CHECK(pool_allocate(nine) == blocks[i]);
+  }
+  CHECK(pool_usage().held == held);
+  for (void* const block : blocks) pool_release(block, nine);
+  for (const auto& [block, bytes] : taken) pool_release(block, bytes);
 }

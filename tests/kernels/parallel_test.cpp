@@ -69,6 +69,61 @@ TEST_CASE("an exception in a parallel body reaches the caller, and the pool can 
   CHECK(sum == 4950);
 }
 
+TEST_CASE("after an error no further piece begins, and the numbers of threads are as before") {
+  for (const int threads : {1, 3}) {
+    const xtape::test::KernelSettings scope(threads);
+    std::atomic<int> begun = 0;
+    const auto fail_at_once = [&](std::int64_t, std::int64_t) {
+      ++begun;
+      throw std::runtime_error("failed");
+    };
+    CHECK_THROWS_WITH(parallel_for(1000, 1, fail_at_once), "failed");
+    CHECK(begun <= threads);  // one for each thread
+    CHECK(usable_threads() == threads);
+    CHECK_THROWS_WITH(parallel_for(1, 1, [](std::int64_t, std::int64_t) { throw std::runtime_error("one"); }), "one");
+    CHECK(usable_threads() == threads);
+  }
+}
+
+TEST_CASE("inside of a body there is one thread, and calls from there are divided as others") {
+  const xtape::test::KernelSettings scope(3);
+  CHECK(usable_threads() == 3);
+  std::atomic<bool> one = true;
+  std::atomic<int> pieces = 0, wrong = 0;
+  parallel_for(10, 1, [&](std::int64_t, std::int64_t) {
+    if (usable_threads() != 1) one = false;
+    std::int64_t next = 0;
+    parallel_for(10, 4, [&](std::int64_t begin, std::int64_t end) {
+      wrong += begin != next || end != std::min<std::int64_t>(10, begin + 4);
+      next = end;
+      ++pieces;
+    });
+    wrong += next != 10;
+  });
+  CHECK(one);
+  CHECK(num_threads() == 3);
+  CHECK(pieces == 30);
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("a grain below 1 counts as 1, and a number below 1 as none") {
+  for (const int threads : {1, 3}) {
+    const xtape::test::KernelSettings scope(threads);
+    for (const std::int64_t grain : {0, -5, 1}) {
+      std::atomic<int> pieces = 0, longer = 0;
+      const auto count = [&](std::int64_t begin, std::int64_t end) {
+        ++pieces;
+        longer += end - begin != 1;
+      };
+      parallel_for(7, grain, count);
+      CHECK(pieces == 7);
+      CHECK(longer == 0);
+      for (const std::int64_t none : {0, -1, -100}) parallel_for(none, grain, count);
+      CHECK(pieces == 7);
+    }
+  }
+}
+
 TEST_CASE("each thread begins with its own share of the pieces, the same in each call") {
   const xtape::test::KernelSettings scope(2);
   for (int round = 0; round < 50; ++round) {
@@ -107,6 +162,9 @@ TEST_CASE("nested and concurrent calls of parallel_for do all their work") {
 TEST_CASE("set_num_threads rejects invalid numbers") {
   CHECK(error_of([] { set_num_threads(0); }) == "set_num_threads: expected 1 to 256 threads, got 0");
   CHECK(error_of([] { set_num_threads(4000); }) == "set_num_threads: expected 1 to 256 threads, got 4000");
+  CHECK(error_of([] { set_num_threads(257); }) == "set_num_threads: expected 1 to 256 threads, got 257");
+  const xtape::test::KernelSettings scope(256);  // no error; the system may permit fewer
+  CHECK(num_threads() > 4);
 }
 
 TEST_CASE("set_num_threads inside a parallel body is an error, on every thread") {
@@ -173,7 +231,8 @@ TEST_CASE("XTAPE_NUM_THREADS sets the number of threads, and an invalid value is
   // without it there is a thread for each core that the process may use
   const std::string one_core = "unset XTAPE_NUM_THREADS; taskset -c $(taskset -cp $$ | grep -o '[0-9]*$')";
   CHECK_THAT(threads_with(one_core), Catch::Contains("threads 1, visits 1000"));
-  for (const std::string wrong : {"4000", "0", "-1", "2x", "many"}) {
+  CHECK_THAT(threads_with("XTAPE_NUM_THREADS=256"), !Catch::Contains("expected XTAPE_NUM_THREADS"));
+  for (const std::string wrong : {"257", "0", "-1", "2x", "many"}) {
     const std::string text = threads_with("XTAPE_NUM_THREADS=" + wrong);
     CHECK_THAT(text, Catch::Contains("expected XTAPE_NUM_THREADS to be a number from 1 to 256, got '" + wrong + "'"));
     CHECK_THAT(text, Catch::Contains("visits 1000"));
@@ -186,7 +245,10 @@ TEST_CASE("if the system permits fewer threads the program uses those") {
     xtape::test::skip("the sanitizer's shadow memory is larger than the limit of the test");
   }
   const std::string text = threads_with("ulimit -v 1000000; OPENBLAS_NUM_THREADS=1 XTAPE_NUM_THREADS=256");
-  CHECK_THAT(text, Catch::Contains("xtape: expected to start 256 threads, got "));
+  const std::string message = "xtape: expected to start 256 threads, got ";
+  REQUIRE_THAT(text, Catch::Contains(message));
+  const int started = std::atoi(text.c_str() + text.find(message) + message.size());
+  CHECK_THAT(text, Catch::Contains(fmt::format("threads {}, visits", started)));
   CHECK_THAT(text, Catch::Contains("visits 1000"));
 }
 

@@ -1,6 +1,7 @@
 #include "framework/kernels/convolution/pooling.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include "tests/kernels/compare.hpp"
 #include "tests/kernels/window_draw.hpp"
@@ -56,7 +57,6 @@ void check_pooling(const kernels::Window& s, std::uint64_t seed, double levels =
   CHECK(pooled(s, x, dy, 3) == r);
 }
 
-/// Dilated taps may skip a narrow image, from the padding on one side to that on the other; ops reject such windows.
 }  // namespace
 
 TEST_CASE("pooling and its derivatives equal their definitions for windows of all kinds, with and without ties") {
@@ -122,4 +122,51 @@ TEST_CASE("if all pixels are minus infinity, the first pixel in the window is th
   kernels::max_pool(s, x, &y, &place);
   CHECK(y == -INFINITY);
   CHECK(place == 4);  // the earlier taps are in the padding
+}
+
+TEST_CASE("a mean of pixels whose sum leaves the range of the type is finite, for few and many pixels, of both signs") {
+  const auto check = [](auto one) {
+    using T = decltype(one);
+    constexpr T large = std::numeric_limits<T>::max() / 2, infinity = std::numeric_limits<T>::infinity();
+    for (const std::int64_t size : {2, 4, 5, 7}) {
+      constexpr std::int64_t channels = 9;
+      const kernels::Window s = place_window("test", {1, size, size, channels}, {.size = size});
+      for (const T value : {large, -large}) {
+        for (std::int64_t wide = 0; wide < channels; ++wide) {  // one channel, the others are ordinary
+          std::vector<T> x(static_cast<std::size_t>(size * size * channels), 2), y(channels, 7);
+          for (std::int64_t i = wide; i < std::ssize(x); i += channels) x[static_cast<std::size_t>(i)] = value;
+          kernels::average_pool(s, x.data(), y.data());
+          CAPTURE(size, wide, static_cast<double>(value));
+          const auto is = [&y](std::int64_t c, T wanted) {
+            return std::abs(y[static_cast<std::size_t>(c)] / wanted - 1) <= 32 * std::numeric_limits<T>::epsilon();
+          };
+          for (std::int64_t c = 0; c < channels; ++c) CHECK(is(c, c == wide ? value : 2));
+          for (const T special : {infinity, -infinity, std::numeric_limits<T>::quiet_NaN()}) {
+            x[static_cast<std::size_t>(wide)] = special;
+            kernels::average_pool(s, x.data(), y.data());
+            const T got = y[static_cast<std::size_t>(wide)];
+            CHECK((std::isnan(special) ? std::isnan(got) : got == special));
+            CHECK(is((wide + 1) % channels, 2));
+          }
+        }
+      }
+    }
+  };
+  check(1.0F);
+  check(1.0);
+}
+
+TEST_CASE("the mean of more than 16 pixels in float32 is rounded once") {
+  for (const auto& [height, width] :
+       {std::pair<std::int64_t, std::int64_t>{17, 1}, {1, 17}, {5, 5}, {9, 8}, {12, 11}}) {
+    const kernels::Window s = place_window("test", {1, height, width, 2}, {.size = {height, width}});
+    std::vector<float> x(static_cast<std::size_t>(height * width * 2), 1);
+    x[0] = x[1] = 0x1p25F;  // to which float32 cannot add 1
+    float y[2] = {7, 7};
+    kernels::average_pool(s, x.data(), y);
+    const auto count = static_cast<double>(height * width);
+    const auto wanted = static_cast<float>((0x1p25 + count - 1) / count);
+    CHECK(y[0] == wanted);
+    CHECK(y[1] == wanted);
+  }
 }
