@@ -37,7 +37,10 @@ except ImportError:
 inputs = [np.fromfile(os.path.join(folder, i["file"]), i["dtype"]).reshape(i["shape"]) for i in job["inputs"]]
 if job["format"] == "ONNX":
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    numpy_types = {"float": "float32", "double": "float64"}  # others have the same names
     for k, described in enumerate(session.get_inputs()):
+        name = described.type[len("tensor("):-1]
+        inputs[k] = inputs[k].astype(numpy_types.get(name, name))
         if described.shape and isinstance(described.shape[0], int):  # a fixed batch
             inputs[k] = np.resize(inputs[k], (described.shape[0],) + inputs[k].shape[1:])
     outputs = session.run(None, {i.name: x for i, x in zip(session.get_inputs(), inputs)})
@@ -141,8 +144,12 @@ std::vector<Tensor> random_inputs(const Model& model, const std::optional<ImageS
 
 std::vector<Tensor> outputs_of(const Model& model, const std::vector<Tensor>& inputs) {
   ForwardPass pass(Mode::inference);
+  std::vector<Variable> given;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {  // a file may have another type of integers
+    given.emplace_back(is_floating(inputs[i].dtype()) ? inputs[i] : inputs[i].to(model.inputs()[i].dtype()));
+  }
   std::vector<Tensor> outputs;
-  for (const Variable& output : model.call({inputs.begin(), inputs.end()}, pass)) outputs.push_back(output.value());
+  for (const Variable& output : model.call(given, pass)) outputs.push_back(output.value());
   return outputs;
 }
 

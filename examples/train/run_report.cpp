@@ -11,7 +11,9 @@ RunReport::RunReport(std::filesystem::path path, int epochs, ReportInput page)
 }
 
 RunReport::~RunReport() {
-  if (page_.running_until) stop(page_.history, "an error, after the last epoch below");
+  if (!page_.running_until) return;
+  stop(page_.history,
+       page_.history.epochs().empty() ? "an error in the first epoch" : "an error, after the last epoch below");
 }
 
 void RunReport::show(const History& history) {

@@ -169,6 +169,18 @@ TEST_CASE("convert rejects what it cannot do before it writes anything") {
   check_refused(run("convert none b.onnx"), "none");
 }
 
+TEST_CASE("convert prints tables of layers unless it is quiet, for models and for weights") {
+  const Programs run;
+  save_model(brightness(), run.folder() / "a.safetensors");
+  for (const std::string out : {"b.onnx", "b.h5", "b.safetensors --weights pytorch", "b.safetensors --weights xtape"}) {
+    INFO(out);
+    const Run full = run("convert a.safetensors " + out), quiet = run("convert a.safetensors --quiet " + out);
+    CHECK((full.status == 0 && quiet.status == 0));
+    CHECK_THAT(full.text, Contains("\nlayer ") && Contains("in b."));
+    CHECK_THAT(quiet.text, !Contains("\nlayer "));
+  }
+}
+
 TEST_CASE("convert rejects a --size that the network cannot take before it writes anything") {
   const Programs run;
   const auto input = Input({any, any, 1});

@@ -261,7 +261,14 @@ TEST_CASE("the report of a run that ends with an error no longer reloads itself"
   const Programs run;
   write_other_data(run.folder());
   check_refused(run("train --quick --data . --report --learning-rate 1e38 --output x"), "expected a finite");
-  CHECK_THAT(bytes_of(run.folder() / "x/report.html"), Contains("Settings") && !Contains("http-equiv"));
+  CHECK_THAT(bytes_of(run.folder() / "x/report.html"),
+             Contains("<p class='note'>Stopped: an error in the first epoch.</p>") && Contains("Settings") &&
+                 !Contains("http-equiv"));
+  // a batch is an epoch: the loss of the second one is that of the weights of the first step
+  check_refused(run("train --data . --epochs 2 --batch-size 320 --report --learning-rate 1e38 --output y"),
+                "expected a finite loss, got ");
+  CHECK_THAT(bytes_of(run.folder() / "y/report.html"),
+             Contains("Stopped: an error, after the last epoch below.") && !Contains("http-equiv"));
 }
 
 TEST_CASE("train writes files for TensorBoard, and adds to them when it resumes") {

@@ -111,6 +111,26 @@ TEST_CASE("train has the same bits on any number of ranks, and one of them print
   }
 }
 
+TEST_CASE("the ranks of a machine share its processors, unless the number of threads is given") {
+  need_mpi();
+  const Programs run;
+  write_other_data(run.folder());
+  int number = 0;
+  const auto threads = [&](const std::string& variables, const std::string& options) {
+    const std::string text =
+        run(fmt::format("train --help > /dev/null; env {} {}/train --quick --data . --output r{} {}", variables,
+                        run.programs(), ++number, options))
+            .text;
+    INFO(text);
+    CHECK_THAT(text, Contains("history and model are in"));
+    return static_cast<int>(number_after(text, ", seed 0, "));
+  };
+  const int alone = threads("-u XTAPE_NUM_THREADS", "");
+  CHECK(threads("-u XTAPE_NUM_THREADS", "--ranks 2") == std::max(1, alone / 2));
+  CHECK(threads("XTAPE_NUM_THREADS=3", "--ranks 2") == 3);
+  CHECK(threads("-u XTAPE_NUM_THREADS", "--ranks 2 --threads 3") == 3);
+}
+
 TEST_CASE("several ranks end at a signal with a checkpoint, from which another number of ranks resumes") {
   need_mpi();
   const Programs run;

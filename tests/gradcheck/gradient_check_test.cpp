@@ -269,6 +269,10 @@ TEST_CASE("the checker rejects what it cannot check") {
         empty);
   const auto grows = [](const Variable& x) { return x.value().at({0}) > 1 ? concatenate({x, x}, 0) : x; };
   const auto shrinks = [](const Variable& x) { return x.value().at({0}) > 1 ? x : concatenate({x, x}, 0); };
+  const auto turns = [](const Variable& x) { return reshape(x, x.value().at({0, 0}) > 1 ? Shape{3, 2} : Shape{2, 3}); };
+  CHECK(error_of([&] {
+          static_cast<void>(check_gradient_at(turns, {{"x", Tensor::ones({2, 3}, DType::float64)}}));
+        }) == "check_gradient: expected an output of shape (2, 3) wherever the inputs are, got (3, 2)");
   const std::vector<CheckedInput> ones{{"x", Tensor::ones({2}, DType::float64)}};
   CHECK(error_of([&] { static_cast<void>(check_gradient_at(grows, ones)); }) ==
         "check_gradient: expected an output of shape (2,) wherever the inputs are, got (4,)");

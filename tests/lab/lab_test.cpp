@@ -54,6 +54,22 @@ TEST_CASE("the report's two wrong pooling derivatives", "[lab]") {
   }
 }
 
+TEST_CASE("the explanation of a wrong derivative shows all numbers and what the checker says", "[lab]") {
+  for (const PoolingMistake& mistake : pooling_mistakes()) {
+    std::string rows = "  dA_prev[1,1]        the report     its formula           xtape     differences\n";
+    for (std::size_t i = 0; i < 6; ++i) {  // the formula agrees with the report, xtape and differences with the truth
+      rows += fmt::format("  [{},{}]         {:>16.8f}{:>16.8f}{:>16.8f}{:>16.8f}\n", i / 2, i % 2, mistake.report[i],
+                          mistake.report[i], mistake.truth[i], mistake.truth[i]);
+    }
+    const std::string text = to_string(mistake);
+    INFO(text);
+    CHECK(text.starts_with("The report's derivative of " + mistake.mode + " pooling is wrong.\n  In its program "));
+    CHECK(text.find("belongs.\n" + rows + "  check_gradient on the report's derivative: rejected: ") !=
+          std::string::npos);
+    CHECK(text.ends_with("\n  check_gradient on xtape's: accepted\n"));
+  }
+}
+
 TEST_CASE("the steps of part 1 are the functions of the report", "[lab]") {
   std::vector<Figure> figures = convolution_figures();
   append(figures, pooling_figures());

@@ -115,6 +115,17 @@ TEST_CASE("ops on sequences and volumes reject operands of wrong shapes") {
         }) == "conv3d_input_gradient: expected dy of shape (1, 2, 3, 4, 1), got (1, 2, 3, 3, 1)");
   CHECK(error_of([&] { max_pool1d(volume, {.size = 2}); }) ==
         "max_pool1d: expected sequences (n, length, channels), got shape (1, 2, 3, 4, 2)");
+  CHECK(error_of([&] { max_pool1d(sequence, {.size = 5}); }) ==
+        "max_pool1d: expected images at least as large as the window, 1 x 5 taps dilated by 1 x 1, got (1, 4, 2); use "
+        "Padding::same or larger images");
+  CHECK(error_of([&] {
+          average_pool1d(sequence, {.size = 3, .padding = {3, 0}});
+        }) == "average_pool1d: expected less padding than the window is long, 1 x 3, got (0, 0, 3, 0)");
+  CHECK(error_of([&] {
+          average_pool3d(volume, {.size = {1, 4, 1}});
+        }) ==
+        "average_pool3d: expected images at least as large as the window, 4 x 1 taps dilated by 1 x 1, got (1, 2, 3, "
+        "4, 2); use Padding::same or larger images");
   CHECK(error_of([&] { average_pool3d(sequence, {.size = 2}); }) ==
         "average_pool3d: expected volumes (n, depth, height, width, channels), got shape (1, 4, 2)");
   CHECK(error_of([&] {

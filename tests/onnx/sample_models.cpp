@@ -331,6 +331,12 @@ void add_operators(std::vector<SampleModel>& models) {
       {"dilated_unknown_extents", one_input({any, any, 3}, [](const Symbol& x) {
          return Conv2D({.filters = 4, .kernel_size = {2, 3}, .padding = Padding::same, .dilation_rate = {3, 2}})(x);
        })});
+  const auto rescaled = [](double scale, double offset) {
+    return one_input({2, 3, 2}, [=](const Symbol& x) { return Rescaling({.scale = scale, .offset = offset})(x); });
+  };
+  models.push_back({"rescaled", rescaled(0.5, 3)});
+  models.push_back({"rescaled_down", rescaled(-2, -1)});
+  models.push_back({"shifted", rescaled(1, -1)});
   models.push_back(
       {"upsampled_unknown_extent", one_input({any, 4}, [](const Symbol& x) { return UpSampling1D({.size = 3})(x); })});
   models.push_back({"upsampled_volume", one_input({any, 2, any, 2}, [](const Symbol& x) {

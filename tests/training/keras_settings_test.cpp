@@ -342,8 +342,19 @@ TEST_CASE("an optimizer of Keras without an option has Keras's default of it") {
   const Json averaged = {{"class_name", "SGD"}, {"config", {{"name", "x"}, {"use_ema", true}, {"learning_rate", 0.5}}}};
   CHECK(optimizer_from_keras({.serialized = averaged, .variables = {}, .trained = {}}, p)->settings() ==
         SGD(p, {.ema_momentum = 0.99}).settings());
-  CHECK(error_of([&] { optimizer_from_keras({.serialized = 7, .variables = {}, .trained = {}}, p); }) ==
-        "expected class_name and config, got 7");
+  const std::vector<std::pair<const char*, const char*>> refused{
+      {"7", "7"},
+      {"{}", "{}"},
+      {R"({"class_name":"Adam"})", R"({"class_name":"Adam"})"},
+      {R"({"config":{}})", R"({"config":{}})"},
+      {R"({"class_name":"Adam","config":null})", R"({"class_name":"Adam","config":null})"},
+      {R"({"class_name":"Adam","config":[]})", R"({"class_name":"Adam","config":[]})"},
+      {R"({"class_name":3,"config":{}})", R"({"class_name":3,"config":{}})"}};
+  for (const auto& [given, shown] : refused) {
+    CHECK(error_of([&, text = given] {
+            optimizer_from_keras({.serialized = parse_json(text), .variables = {}, .trained = {}}, p);
+          }) == std::string("expected class_name and config, got ") + shown);
+  }
 }
 
 TEST_CASE("every option of a schedule is read from Keras's config, and written to it") {

@@ -167,15 +167,15 @@ html::Curve mark_of(const ReportInput& input, const std::string& name) {
 
 std::string curves_html(const ReportInput& input) {
   const History& history = input.history;
-  if (history.epochs().empty()) return "";
+  const std::string stopped = history.stop_reason().empty()
+                                  ? ""
+                                  : fmt::format("<p class='note'>Stopped: {}.</p>\n", escaped(history.stop_reason()));
+  if (history.epochs().empty()) return stopped.empty() ? "" : "<h2>Training</h2>\n" + stopped;
   std::string text =
       "<h2>Training</h2>\n<p class='note'>Training figures are means over each epoch, taken while the weights changed "
       "and with dropout where there is some.";
   if (!input.evaluation.empty()) text += " The test is one measurement, of the final model.";
-  text += "</p>\n";
-  if (!history.stop_reason().empty())
-    text += fmt::format("<p class='note'>Stopped: {}.</p>\n", escaped(history.stop_reason()));
-  text += "<div class='charts'>\n";
+  text += "</p>\n" + stopped + "<div class='charts'>\n";
   for (const std::string& name : history.names()) {
     if (name.starts_with("val_") || name == "seconds" || name == "learning_rate") continue;
     text += chart_unless_empty(escaped(title_of(name)),
