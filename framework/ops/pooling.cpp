@@ -72,16 +72,24 @@ void check_images(std::string_view function, const Shape& shape) {
 
 }  // namespace
 
+void check_pooling(std::string_view function, const WindowedInput& input) {
+  check_window(function, input);
+  std::vector<std::int64_t> lengths;
+  bool less = true;
+  for (const WindowAxis& axis : input.axes) {
+    lengths.push_back((axis.size - 1) * axis.dilation + 1);
+    less = less && axis.before < lengths.back() && axis.after < lengths.back();
+  }
+  if (less) return;
+  fail("{}: expected less padding than the window is long, {}, got ({})", function, fmt::join(lengths, " x "),
+       padding_text(input.axes));
+}
+
 kernels::Window pooling_window(std::string_view function, const Shape& images, const WindowOptions& options,
                                std::string_view shown) {
   const Extent2D size = options.size;
-  const auto [top, bottom, left, right] = options.padding.amounts();
-  const std::int64_t rows = (size.height - 1) * options.dilation.height + 1;
-  const std::int64_t columns = (size.width - 1) * options.dilation.width + 1;
   const kernels::Window window = place_window(function, images, options, shown);
-  check(top < rows && bottom < rows && left < columns && right < columns,
-        "{}: expected less padding than the window is long, {} x {}, got ({}, {}, {}, {})", function, rows, columns,
-        top, bottom, left, right);
+  check_pooling(function, windowed_input(images, options, shown));
   const bool on_rows = always_on_image(window.out_height, window.stride_height, window.pad_top, size.height,
                                        options.dilation.height, window.height);
   const bool on_columns = always_on_image(window.out_width, window.stride_width, window.pad_left, size.width,

@@ -68,7 +68,9 @@ Variable global_max_pool3d(const Variable& x) {
 std::vector<std::int64_t> pooling_extents(std::string_view function, const Shape& x, const WindowOptions1D& options,
                                           std::string_view shown) {
   const std::string text = shown.empty() ? to_string(x) : std::string(shown);
-  return {pooling_window(function, sequence_images(function, x, text), image_window(options), text).out_width};
+  const Shape images = sequence_images(function, x, text);
+  check_pooling(function, windowed_input(x, options, text));
+  return {pooling_window(function, images, image_window(options), text).out_width};
 }
 
 std::vector<std::int64_t> pooling_extents(std::string_view function, const Shape& x, const WindowOptions& options,
@@ -80,8 +82,10 @@ std::vector<std::int64_t> pooling_extents(std::string_view function, const Shape
 std::vector<std::int64_t> pooling_extents(std::string_view function, const Shape& x, const WindowOptions3D& options,
                                           std::string_view shown) {
   const std::string text = shown.empty() ? to_string(x) : std::string(shown);
+  const Shape slices = volume_slices(function, x, text);
+  check_pooling(function, windowed_input(x, options, text));
   const auto [along_depth, on_plane] = depth_and_plane(options);
-  const kernels::Window plane = pooling_window(function, volume_slices(function, x, text), on_plane, text);
+  const kernels::Window plane = pooling_window(function, slices, on_plane, text);
   const kernels::Window depth = pooling_window(function, {x[0], x[1], 1, x[4]}, along_depth, text);
   return {depth.out_height, plane.out_height, plane.out_width};
 }

@@ -4,7 +4,9 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "framework/kernels/convolution/window.hpp"
 #include "framework/tensor/shape.hpp"
@@ -61,6 +63,26 @@ struct WindowOptions {
 /// long.
 std::array<std::int64_t, 2> same_padding(std::int64_t extent, std::int64_t size, std::int64_t stride,
                                          std::int64_t dilation);
+
+/// Internal: one axis of an input, and the window on it.
+struct WindowAxis {
+  std::int64_t extent;                  ///< of the input
+  std::int64_t size, stride, dilation;  ///< of the window
+  std::int64_t before = 0, after = 0;   ///< padding
+};
+/// Internal: a window on an input of 1 to 3 axes, for checks whose messages are in terms of this input.
+struct WindowedInput {
+  std::vector<WindowAxis> axes;
+  std::int64_t channels;
+  bool fits;          ///< whether the window always fits, as with Padding::same, which has no amounts
+  std::string shown;  ///< the shape of the input, as messages print it
+};
+/// Internal: the amounts of padding, as messages print them: "1, 1, 2, 2".
+std::string padding_text(const std::vector<WindowAxis>& axes);
+/// Internal: the window on images (n, height, width, channels).
+WindowedInput windowed_input(const Shape& images, const WindowOptions& options, std::string_view shown);
+/// Internal: the Errors of place_window.
+void check_window(std::string_view function, const WindowedInput& input);
 
 /// The geometry of the window on images (n, height, width, channels). Error with the name `function` for another rank,
 /// for sizes, strides or dilations below 1, negative padding, or a window larger than the padded image. Messages print

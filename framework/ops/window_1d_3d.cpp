@@ -46,10 +46,30 @@ DepthAndPlane depth_and_plane(const WindowOptions3D& options) {
                     .dilation = {dilation.height, dilation.width}}};
 }
 
+WindowedInput windowed_input(const Shape& x, const WindowOptions1D& options, std::string_view shown) {
+  const auto [size, strides, padding, dilation] = options;
+  return {.axes = {{x[1], size, strides, dilation, padding.before(), padding.after()}},
+          .channels = x[2],
+          .fits = padding.is_same() || padding.is_causal(),
+          .shown = text_of(x, shown)};
+}
+
+WindowedInput windowed_input(const Shape& x, const WindowOptions3D& options, std::string_view shown) {
+  const auto [size, strides, padding, dilation] = options;
+  const auto amounts = amounts_of(padding);
+  return {.axes = {{x[1], size.depth, strides.depth, dilation.depth, amounts[0][0], amounts[0][1]},
+                   {x[2], size.height, strides.height, dilation.height, amounts[1][0], amounts[1][1]},
+                   {x[3], size.width, strides.width, dilation.width, amounts[2][0], amounts[2][1]}},
+          .channels = x[4],
+          .fits = padding.is_same(),
+          .shown = text_of(x, shown)};
+}
+
 std::vector<std::int64_t> window_extents(std::string_view function, const Shape& x, const WindowOptions1D& options,
                                          std::string_view shown) {
   const std::string text = text_of(x, shown);
   const Shape images = sequence_images(function, x, text);
+  check_window(function, windowed_input(x, options, text));
   return {place_window(function, images, image_window(options), text).out_width};
 }
 
@@ -63,6 +83,7 @@ std::vector<std::int64_t> window_extents(std::string_view function, const Shape&
                                          std::string_view shown) {
   const std::string text = text_of(x, shown);
   const Shape slices = volume_slices(function, x, text);
+  check_window(function, windowed_input(x, options, text));
   const auto [along_depth, on_plane] = depth_and_plane(options);
   const kernels::Window plane = place_window(function, slices, on_plane, text);
   const kernels::Window depth = place_window(function, {x[0], x[1], 1, x[4]}, along_depth, text);

@@ -116,6 +116,11 @@ struct DepthAndPlane {
 /// Divides a window on volumes into its two parts.
 DepthAndPlane depth_and_plane(const WindowOptions3D& options);
 
+/// Internal: the window on sequences (n, length, channels).
+WindowedInput windowed_input(const Shape& x, const WindowOptions1D& options, std::string_view shown);
+/// Internal: the window on volumes (n, depth, height, width, channels).
+WindowedInput windowed_input(const Shape& x, const WindowOptions3D& options, std::string_view shown);
+
 /// The length of the output of the window on sequences (n, length, channels). Error as in place_window.
 std::vector<std::int64_t> window_extents(std::string_view function, const Shape& x, const WindowOptions1D& options,
                                          std::string_view shown = "");

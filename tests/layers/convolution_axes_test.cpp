@@ -56,18 +56,20 @@ TEST_CASE("inputs of another rank, without elements or smaller than the window a
   CHECK(error_of([&] { GlobalMaxPooling1D()(volume); }) ==
         "GlobalMaxPooling1D: expected samples of rank 2 after the batch axis, got (None, 2, 3, 4, 2)");
   CHECK(error_of([&] { Conv1D({.filters = 1, .kernel_size = 3, .dilation_rate = 2})(sequence); }) ==
-        "Conv1D: expected images at least as large as the window, 1 x 3 taps dilated by 1 x 2, got (None, 4, 2); use "
-        "Padding::same or larger images");
-  CHECK(error_of([&] {
-          Conv3D({.filters = 1, .kernel_size = {3, 1, 1}})(volume);
-        }) ==
-        "Conv3D: expected images at least as large as the window, 3 x 1 taps dilated by 1 x 1, got (None, 2, 3, 4, 2); "
-        "use Padding::same or larger images");
-  CHECK(error_of([&] {
-          MaxPooling3D({.pool_size = {3, 1, 1}})(volume);
-        }) ==
-        "MaxPooling3D: expected images at least as large as the window, 3 x 1 taps dilated by 1 x 1, got (None, 2, 3, "
-        "4, 2); use Padding::same or larger images");
+        "Conv1D: expected sequences at least as long as the window, 3 taps dilated by 2, got (None, 4, 2); use "
+        "Padding1D::same or longer sequences");
+  CHECK(
+      error_of([&] {
+        Conv3D({.filters = 1, .kernel_size = {3, 1, 1}})(volume);
+      }) ==
+      "Conv3D: expected volumes at least as large as the window, 3 x 1 x 1 taps dilated by 1 x 1 x 1, got (None, 2, 3, "
+      "4, 2); use Padding3D::same or larger volumes");
+  CHECK(
+      error_of([&] {
+        MaxPooling3D({.pool_size = {3, 1, 1}})(volume);
+      }) ==
+      "MaxPooling3D: expected volumes at least as large as the window, 3 x 1 x 1 taps dilated by 1 x 1 x 1, got (None, "
+      "2, 3, 4, 2); use Padding3D::same or larger volumes");
   CHECK(error_of([&] { Conv3D({.filters = 3, .groups = 3})(volume); }) ==
         "Conv3D: expected channels that 3 groups divide, got (None, 2, 3, 4, 2)");
   CHECK(error_of([&] {
@@ -115,22 +117,41 @@ TEST_CASE("ops on sequences and volumes reject operands of wrong shapes") {
         }) == "conv3d_input_gradient: expected dy of shape (1, 2, 3, 4, 1), got (1, 2, 3, 3, 1)");
   CHECK(error_of([&] { max_pool1d(volume, {.size = 2}); }) ==
         "max_pool1d: expected sequences (n, length, channels), got shape (1, 2, 3, 4, 2)");
-  CHECK(error_of([&] { max_pool1d(sequence, {.size = 5}); }) ==
-        "max_pool1d: expected images at least as large as the window, 1 x 5 taps dilated by 1 x 1, got (1, 4, 2); use "
-        "Padding::same or larger images");
+  const auto of_sequence = [&](const WindowOptions1D& window) {
+    return error_of([&] { max_pool1d(sequence, window); });
+  };
+  CHECK(of_sequence({.size = 0}) == "max_pool1d: expected a window size from 1 to 2^30, got 0");
+  CHECK(of_sequence({.size = 2, .strides = -1}) == "max_pool1d: expected strides from 1 to 2^30, got -1");
+  CHECK(of_sequence({.size = 2, .dilation = 0}) == "max_pool1d: expected dilation from 1 to 2^30, got 0");
+  CHECK(of_sequence({.size = 2, .padding = {0, -1}}) == "max_pool1d: expected padding of 0 to 2^30, got (0, -1)");
+  const auto of_volume = [&](const WindowOptions3D& window) { return error_of([&] { max_pool3d(volume, window); }); };
+  CHECK(of_volume({.size = {1, 2, 0}}) == "max_pool3d: expected a window size from 1 to 2^30, got (1, 2, 0)");
+  CHECK(of_volume({.size = 1, .strides = {0, 1, 1}}) == "max_pool3d: expected strides from 1 to 2^30, got (0, 1, 1)");
+  CHECK(of_volume({.size = 1, .dilation = {1, 0, 1}}) == "max_pool3d: expected dilation from 1 to 2^30, got (1, 0, 1)");
+  CHECK(of_volume({.size = 1, .padding = {0, 0, 0, 0, -1, 0}}) ==
+        "max_pool3d: expected padding of 0 to 2^30, got (0, 0, 0, 0, -1, 0)");
+  CHECK(error_of([&] {
+          max_pool1d(Tensor::zeros({1, 0, 2}), {.size = 1});
+        }) == "max_pool1d: expected sequences of at least one element and one channel, got (1, 0, 2)");
+  CHECK(error_of([&] {
+          conv3d(Tensor::zeros({1, 2, 0, 4, 2}), Tensor::zeros({1, 1, 1, 2, 1}));
+        }) == "conv3d: expected volumes of at least one voxel and one channel, got (1, 2, 0, 4, 2)");
+  CHECK(of_sequence({.size = 5}) ==
+        "max_pool1d: expected sequences at least as long as the window, 5 taps dilated by 1, got (1, 4, 2); use "
+        "Padding1D::same or longer sequences");
   CHECK(error_of([&] {
           average_pool1d(sequence, {.size = 3, .padding = {3, 0}});
-        }) == "average_pool1d: expected less padding than the window is long, 1 x 3, got (0, 0, 3, 0)");
+        }) == "average_pool1d: expected less padding than the window is long, 3, got (3, 0)");
   CHECK(error_of([&] {
           average_pool3d(volume, {.size = {1, 4, 1}});
         }) ==
-        "average_pool3d: expected images at least as large as the window, 4 x 1 taps dilated by 1 x 1, got (1, 2, 3, "
-        "4, 2); use Padding::same or larger images");
+        "average_pool3d: expected volumes at least as large as the window, 1 x 4 x 1 taps dilated by 1 x 1 x 1, got "
+        "(1, 2, 3, 4, 2); use Padding3D::same or larger volumes");
   CHECK(error_of([&] { average_pool3d(sequence, {.size = 2}); }) ==
         "average_pool3d: expected volumes (n, depth, height, width, channels), got shape (1, 4, 2)");
   CHECK(error_of([&] {
           max_pool3d(volume, {.size = {2, 1, 1}, .padding = Padding3D(2, 0, 0, 0, 0, 0)});
-        }) == "max_pool3d: expected less padding than the window is long, 2 x 1, got (2, 0, 0, 0)");
+        }) == "max_pool3d: expected less padding than the window is long, 2 x 1 x 1, got (2, 0, 0, 0, 0, 0)");
 }
 
 TEST_CASE("extents that are unknown stay unknown, and the others are computed") {

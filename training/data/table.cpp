@@ -192,9 +192,9 @@ SplitData load_npz_data(const std::filesystem::path& path, const NpzNames& names
   const Tensor train_input = input_of(path, names.train_input), test_input = input_of(path, names.test_input);
   return with_place("load_npz_data", path.string(), [&]() -> SplitData {
     if (is_floating(train.dtype())) return {{train_input, train}, {test_input, test}};
-    const std::int64_t most = std::max(largest(train), largest(test));
-    check(most < 1'000'000, "expected class numbers below 1,000,000, got {}", most);
-    return {{train_input, train, most + 1}, {test_input, test, most + 1}};
+    const std::int64_t highest = std::max(largest(train), largest(test));
+    check(highest < 1'000'000, "expected class numbers below 1,000,000, got {}", highest);
+    return {{train_input, train, highest + 1}, {test_input, test, highest + 1}};
   });
 }
 

@@ -71,7 +71,7 @@ ExportValue dot(const ExportCall& call) {
   if (std::max(rank_of(0), rank_of(1)) > 3) {
     std::array<std::string, 2> letters{"n", "n"};  // n for the samples, k for the vectors, A, B, ... for the other axes
     std::string kept = "n";
-    for (const std::size_t i : {0, 1}) {
+    for (const std::size_t i : {0U, 1U}) {
       for (int axis = 1; axis < rank_of(i); ++axis) {
         if (axis != axis_of(i)) kept += static_cast<char>('A' + std::ssize(kept) - 1);
         letters[i] += axis == axis_of(i) ? 'k' : kept.back();
