@@ -129,6 +129,7 @@ TEST_CASE("profile and gradcheck with --quick do what their help says, and keep 
   CHECK_THAT(profiled("--batch 3 --image-size 40"), StartsWith("convnet, 3 images of 40x40x3, "));
   CHECK_THAT(profiled("--batch 1 --steps 2 --classes 9"), StartsWith("convnet, 1 image of 64x64x3, "));
   CHECK_THAT(profiled("--model resnet50 --batch 1 --image-size 32"), StartsWith("resnet50, 1 image of 32x32x3, "));
+  CHECK_THAT(run("gradcheck --model convnet --batch 1 --each 1 --directions 0").text, Contains("\nconvnet: "));
   const std::string checked = run("gradcheck --quick --model resnet50 --each 0").text;
   const std::size_t layers = checked.find("\nlayers: "), convnet = checked.find("\nconvnet: ");
   CHECK((layers != std::string::npos && convnet != std::string::npos && layers < convnet));

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "framework/kernels/memory/memory_pool.hpp"
+#include "framework/tensor/random.hpp"
 #include "tests/io/image_files.hpp"
 
 using namespace xtape;
@@ -251,6 +252,14 @@ TEST_CASE("read_image allocates no memory for pixels that are not in the file") 
   jpeg.replace(frame + 5, 4, "\xFF\x01\xFF\x02");  // height and width
   CHECK_THAT(image_error_for(jpeg), Contains("read_image: expected 1 to 268435456 pixels, got 65281 x 65282 in "));
   CHECK(kernels::pool_usage().held == before);
+}
+
+TEST_CASE("read_image reads files of several MiB") {
+  const TemporaryFolder folder;
+  const Tensor noise = RandomStream(1).uniform({1000, 1001, 3}, 0, 256).to(DType::uint8);  // nothing to compress
+  write_png(folder / "a.png", noise);
+  CHECK(std::filesystem::file_size(folder / "a.png") > 2'900'000);
+  CHECK(identical(read_image(folder / "a.png"), noise));
 }
 
 TEST_CASE("read_image does not read files above 1 GiB") {

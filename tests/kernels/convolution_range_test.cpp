@@ -305,9 +305,9 @@ namespace {
 /// are 1 but the first, which is `weight`.
 template <class T>
 bool uses_winograd(std::int64_t rows, const std::function<double(std::int64_t, std::int64_t, std::int64_t)>& value,
-                   double weight = 1, std::int64_t columns = 9) {
+                   double weight = 1, std::int64_t columns = 9, const Padding& padding = Padding::same) {
   constexpr std::int64_t channels = 17;
-  const kernels::Window s = place_window("test", {1, rows, columns, channels}, {.size = 3, .padding = Padding::same});
+  const kernels::Window s = place_window("test", {1, rows, columns, channels}, {.size = 3, .padding = padding});
   Guarded<T> x(s.input_pixels() * channels), w(9 * channels * filters);
   for (std::int64_t i = 0; i < x.size(); ++i) {
     x.data()[i] = static_cast<T>(value(i / channels / columns, i / channels % columns, i % channels));
@@ -433,6 +433,20 @@ TEST_CASE("Winograd's method is used for values of any size in last tiles of thr
     CHECK(last(15, 2, 1000));
     CHECK(last(16, 3, 1000));
     CHECK_FALSE(last(15, 1, 32.5));  // not in every window of its tile
+  }
+}
+
+TEST_CASE("Winograd's method is not used for an image whose values are large in one row or column alone") {
+  for (const Padding& padding : {Padding::same, Padding::valid}) {
+    CHECK(uses_winograd<float>(
+        18, [](auto...) { return 1; }, 1, 18, padding));
+    for (std::int64_t at = 0; at < 18; ++at) {
+      CAPTURE(padding.is_same(), at);
+      const auto in_row = [=](std::int64_t row, auto, auto) { return row == at ? 1e6 : 1; };
+      const auto in_column = [=](auto, std::int64_t column, auto) { return column == at ? 1e6 : 1; };
+      CHECK_FALSE(uses_winograd<float>(18, in_row, 1, 18, padding));
+      CHECK_FALSE(uses_winograd<float>(18, in_column, 1, 18, padding));
+    }
   }
 }
 

@@ -46,6 +46,11 @@ TEST_CASE("a clone with a seed has new initial values") {
   CHECK_FALSE(identical(copy.parameter("out/kernel").value(), model.parameter("out/kernel").value()));
   CHECK(identical(copy.parameter("out/kernel").value(), again.parameter("out/kernel").value()));
   CHECK_FALSE(identical(copy.parameter("out/kernel").value(), other.parameter("out/kernel").value()));
+  // kernels of one shape do not share numbers
+  const auto input = Input({4});
+  const Model chain(input, Dense({.units = 4, .name = "b"})(Dense({.units = 4, .name = "a"})(input)));
+  const Model two = clone(chain, {.seed = 5});
+  CHECK_FALSE(identical(two.parameter("a/kernel").value(), two.parameter("b/kernel").value()));
 }
 
 TEST_CASE("a model that no file can hold cannot be cloned, and the error names the layer") {

@@ -101,6 +101,7 @@ TEST_CASE("an option of any version of Keras is the present one of xtape") {
       {{"ZeroPadding3D"}, R"({"padding": [[1, 2], [3, 4], [5, 6]]})", R"({"padding": [1, 2, 3, 4, 5, 6]})"},
       {{"ZeroPadding3D"}, R"({"padding": 2})", R"({"padding": [2, 2, 2, 2, 2, 2]})"},
       {{"Dot"}, R"({"axes": 2})", R"({"axes": [2, 2]})"},
+      {{"Dot"}, R"({"axes": -1})", R"({"axes": [-1, -1]})"},
       {{"Dot"}, R"({"axes": [1, 2]})", R"({"axes": [1, 2]})"},
       {{"Dropout"}, R"({"noise_shape": [null, 1, 3]})", R"({"noise_shape": [-1, 1, 3]})"},
       {{"AlphaDropout", "GaussianDropout", "SpatialDropout1D", "SpatialDropout2D"}, R"({"noise_shape": null})", "{}"},

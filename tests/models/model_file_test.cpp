@@ -8,6 +8,7 @@
 #include "framework/io/safetensors.hpp"
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
+#include "models/files/config_json.hpp"
 #include "models/files/weights.hpp"
 #include "models/zoo/resnet50.hpp"
 #include "tests/support/support.hpp"
@@ -423,6 +424,18 @@ TEST_CASE("other files, hostile JSON and other versions are rejected") {
   for (int i = 0; i < 200'000; ++i) layers += ",{}", names += fmt::format(R"(,"a{}":0)", i);
   CHECK_THAT(graph("{" + names + "}"),
              Catch::Contains("load_model: ") && Catch::Contains("expected at most 1000 names in an object, got more"));
+  const auto object_of = [](int names, int levels) {
+    std::string text = "0";
+    for (int i = 0; i < levels - 1; ++i) text = "[" + text + "]";
+    std::string object = "{\"0\":" + text;
+    for (int i = 1; i < names; ++i) object += fmt::format(",\"{}\":0", i);
+    return object + "}";
+  };
+  CHECK(parse_json(object_of(1000, 100)).size() == 1000);
+  CHECK(error_of([&] { static_cast<void>(parse_json(object_of(1001, 1))); }) ==
+        "expected at most 1000 names in an object, got more");
+  CHECK(error_of([&] { static_cast<void>(parse_json(object_of(1, 101))); }) ==
+        "expected JSON of at most 100 levels, got deeper nesting");
   // with quadratic time this takes many minutes and exceeds the time limit of the test program
   CHECK_THAT(graph(R"({"class_name":"Model","name":"","config":{"layers":[)" + layers + "]}}"),
              Catch::Contains("load_model: ") && Catch::Contains("nodes: expected a value, got none"));

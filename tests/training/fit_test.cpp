@@ -294,6 +294,11 @@ TEST_CASE("predict_all takes a list of tensors") {
   CHECK(predict_all(model, {one, one}).at(0).to_vector() == std::vector<double>{2, 2});
   CHECK(predict_all(model, {one, one}, 1).at(0).to_vector() == std::vector<double>{2, 2});
   CHECK(predict_all(model, std::vector{one, one}).at(0).to_vector() == std::vector<double>{2, 2});
+  const std::string refused = "predict: expected a batch_size of at least 1, got 0";
+  CHECK(error_of([&] { static_cast<void>(predict_all(model, {one, one}, 0)); }) == refused);
+  CHECK(error_of([&] { static_cast<void>(predict_all(model, std::vector{one, one}, 0)); }) == refused);
+  const Model single(p, Activation(relu)(p));
+  CHECK(error_of([&] { static_cast<void>(predict(single, one, 0)); }) == refused);
 }
 
 }  // namespace
