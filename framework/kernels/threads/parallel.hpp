@@ -30,7 +30,7 @@ inline constexpr std::int64_t wanted_tasks = 16;
 /// system refuses to start so many threads. It is 1 in a child that was forked after the first use of xtape.
 int num_threads();
 
-/// The number of threads of a call of parallel_for from here: 1 inside a body.
+/// The number of threads of a call of parallel_for from here: 1 inside a body of a loop of several pieces.
 int usable_threads();
 
 /// Sets the number of threads, also in a forked child. If the system starts fewer, this is reported on standard error,
