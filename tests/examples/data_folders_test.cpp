@@ -2,6 +2,7 @@
 #include <xtape/xtape.hpp>
 
 #include "tests/examples/programs.hpp"
+#include "tests/support/occurrences.hpp"
 
 namespace fs = std::filesystem;
 using namespace xtape;
@@ -96,18 +97,13 @@ TEST_CASE("three photographs are enough, and at most ten of those that cannot be
   write_grey_images(photos / "cat", 20, 2);
   write_grey_images(photos / "dog", 20, 1);
   CHECK_THAT(plan_for(run, "photos"), Contains(counts(2, 1)));
-  const auto listed = [](const std::string& text) {
-    int lines = 0;
-    for (std::size_t at = text.find("\n  "); at != std::string::npos; at = text.find("\n  ", at + 1)) ++lines;
-    return lines;
-  };
   for (const int broken : {1, 10, 12}) {
     for (int i = 0; i < broken; ++i) std::ofstream(photos / "cat" / fmt::format("x{:02}.jpg", i)) << "none";
     const std::string text = plan_for(run, "photos", "--skip-unreadable");
     INFO(text);
     CHECK_THAT(text, StartsWith(fmt::format("{}: left out {} of {} images, which can't be read\n  ", photos.string(),
                                             broken, broken + 3)));
-    CHECK(listed(text) == std::min(broken, 10));
+    CHECK(occurrences(text, "\n  ") == std::min(broken, 10));
     CHECK_THAT(text, Contains("cat/x00.jpg") && !Contains("cat/x10.jpg"));
   }
 }

@@ -98,25 +98,20 @@ TEST_CASE("Einsum has the values of its definition wherever the batch and the ot
       const std::vector<float> elements(value.data<float>(), value.data<float>() + value.size());
       add_floats(graph, name, {value.shape().begin(), value.shape().end()}, elements);
     }
-    auto& attribute = *add_node(graph, "Einsum", inputs, "y").add_attribute();
-    attribute.set_name("equation");
-    attribute.set_type(xtape_onnx::AttributeProto::STRING);
-    attribute.set_s(equation);
+    set_text(add_node(graph, "Einsum", inputs, "y"), "equation", equation);
     // the outputs of a model have the batch first
     std::string plain = equation.substr(0, equation.find("->"));
     std::erase(plain, ' ');
     const std::size_t comma = plain.find(','), of_x = inputs[0] == "x" ? 0 : comma + 1;
     const char batch = plain[of_x];
     std::string batch_first(1, batch);
-    auto& order = *add_node(graph, "Transpose", {"y"}, "z").add_attribute();
-    order.set_name("perm");
-    order.set_type(xtape_onnx::AttributeProto::INTS);
-    order.add_ints(static_cast<std::int64_t>(output.find(batch)));
+    std::vector<std::int64_t> order{static_cast<std::int64_t>(output.find(batch))};
     for (std::size_t i = 0; i < output.size(); ++i) {
       if (output[i] == batch) continue;
-      order.add_ints(static_cast<std::int64_t>(i));
+      order.push_back(static_cast<std::int64_t>(i));
       batch_first += output[i];
     }
+    set_order(add_node(graph, "Transpose", {"y"}, "z"), order);
     graph.add_output()->set_name("z");
     const auto loaded = [&] { return onnx::ImportGraph(file, "", {.images = ImageAxes::channels_first}).model(); };
     if (output.empty()) {

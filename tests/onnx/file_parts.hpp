@@ -95,6 +95,13 @@ inline void set_number(xtape_onnx::NodeProto& node, const std::string& name, std
   attribute.set_i(number);
 }
 
+inline void set_real(xtape_onnx::NodeProto& node, const std::string& name, float number) {
+  auto& attribute = *node.add_attribute();
+  attribute.set_name(name);
+  attribute.set_type(xtape_onnx::AttributeProto::FLOAT);
+  attribute.set_f(number);
+}
+
 inline void set_list(xtape_onnx::NodeProto& node, const std::string& name, const std::vector<std::int64_t>& numbers) {
   auto& attribute = *node.add_attribute();
   attribute.set_name(name);

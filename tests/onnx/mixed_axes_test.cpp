@@ -21,11 +21,7 @@ Tensor output_of(
   auto file = file_with_input(17);
   auto& graph = *file.mutable_graph();
   add_axes(shape_of_input(graph), {0, 3, 4, 5});
-  auto& pooling = add_node(graph, "MaxPool", {"x"}, "image");
-  auto& size = *pooling.add_attribute();
-  size.set_name("kernel_shape");
-  size.set_type(xtape_onnx::AttributeProto::INTS);
-  for (int i = 0; i < 2; ++i) size.add_ints(1);
+  set_list(add_node(graph, "MaxPool", {"x"}, "image"), "kernel_shape", {1, 1});
   add_constant(graph, "flat", {3}, {0, 3, 20});
   add_constant(graph, "extents", {4}, {0, 3, 4, 5});
   add_node(graph, "Reshape", {"x", "flat"}, "points");
@@ -44,12 +40,7 @@ TEST_CASE("an image and a value with the axes of the file are joined along the a
   const Tensor negative = map("negative", x, [](auto v) { return -v; });
   for (const int axis : {1, 2, 3, -1, -2, -3}) {
     INFO(axis);
-    const auto along = [&](xtape_onnx::NodeProto& node) {
-      auto& attribute = *node.add_attribute();
-      attribute.set_name("axis");
-      attribute.set_type(xtape_onnx::AttributeProto::INT);
-      attribute.set_i(axis);
-    };
+    const auto along = [&](xtape_onnx::NodeProto& node) { set_number(node, "axis", axis); };
     CHECK(identical(output_of("Concat", {"image", "row"}, x, along), concatenate({x, negative}, axis).value()));
     CHECK(identical(output_of("Concat", {"row", "image"}, x, along), concatenate({negative, x}, axis).value()));
     CHECK(identical(output_of("Concat", {"row", "row", "image"}, x, along),

@@ -13,21 +13,6 @@ using namespace xtape::test;
 
 namespace {
 
-void add_integers(xtape_onnx::NodeProto& node, const char* name, const std::vector<std::int64_t>& values, bool list) {
-  auto& attribute = *node.add_attribute();
-  attribute.set_name(name);
-  attribute.set_type(list ? xtape_onnx::AttributeProto::INTS : xtape_onnx::AttributeProto::INT);
-  attribute.set_i(values[0]);
-  for (const std::int64_t value : values) attribute.add_ints(value);
-}
-
-void add_number(xtape_onnx::NodeProto& node, const char* name, float value) {
-  auto& attribute = *node.add_attribute();
-  attribute.set_name(name);
-  attribute.set_type(xtape_onnx::AttributeProto::FLOAT);
-  attribute.set_f(value);
-}
-
 /// The output for x (2, 3, 4) of a graph that `build` makes of the input "x", and whose output is "y".
 Tensor output_of(int opset, const Tensor& x, const std::function<void(xtape_onnx::GraphProto&)>& build) {
   auto file = file_with_input(opset);
@@ -69,10 +54,10 @@ TEST_CASE("Clip has its limits as attributes before opset 11, and as inputs sinc
     check_near(output_of(opset, x,
                          [](auto& graph) {
                            auto& node = add_node(graph, "Clip", {"x"}, "y");
-                           add_number(node, "min", -0.5F), add_number(node, "max", 1);
+                           set_real(node, "min", -0.5F), set_real(node, "max", 1);
                          }),
                both);
-    check_near(output_of(opset, x, [](auto& graph) { add_number(add_node(graph, "Clip", {"x"}, "y"), "min", -0.5F); }),
+    check_near(output_of(opset, x, [](auto& graph) { set_real(add_node(graph, "Clip", {"x"}, "y"), "min", -0.5F); }),
                below);
   }
   for (const int opset : {11, 12, 13}) {
@@ -95,7 +80,7 @@ TEST_CASE("Softmax is over all axes from the given one before opset 13, and over
     const auto softmax_with = [&](int opset, std::optional<int> axis) {
       return output_of(opset, x, [&](auto& graph) {
         auto& node = add_node(graph, log ? "LogSoftmax" : "Softmax", {"x"}, "y");
-        if (axis) add_integers(node, "axis", {*axis}, false);
+        if (axis) set_number(node, "axis", *axis);
       });
     };
     INFO(log);
@@ -122,9 +107,9 @@ TEST_CASE("Slice has its places as attributes before opset 10, and as inputs sin
     check_near(output_of(opset, x,
                          [](auto& graph) {
                            auto& node = add_node(graph, "Slice", {"x"}, "y");
-                           add_integers(node, "axes", {1, 2}, true);
-                           add_integers(node, "starts", {1, 0}, true);
-                           add_integers(node, "ends", {3, 3}, true);
+                           set_list(node, "axes", {1, 2});
+                           set_list(node, "starts", {1, 0});
+                           set_list(node, "ends", {3, 3});
                          }),
                expected);
   }
@@ -160,8 +145,8 @@ TEST_CASE("Pad has its numbers as attributes before opset 11, and as inputs sinc
     check_near(output_of(opset, x,
                          [](auto& graph) {
                            auto& node = add_node(graph, "Pad", {"x"}, "y");
-                           add_integers(node, "pads", {0, 0, 1, 0, 1, 0}, true);
-                           add_number(node, "value", 7);
+                           set_list(node, "pads", {0, 0, 1, 0, 1, 0});
+                           set_real(node, "value", 7);
                          }),
                expected);
   }
