@@ -72,24 +72,23 @@ void check_images(std::string_view function, const Shape& shape) {
 
 }  // namespace
 
-void check_pooling(std::string_view function, const WindowedInput& input) {
-  check_window(function, input);
+void check_pooling_padding(std::string_view function, const std::vector<WindowAxis>& axes) {
   std::vector<std::int64_t> lengths;
   bool less = true;
-  for (const WindowAxis& axis : input.axes) {
+  for (const WindowAxis& axis : axes) {
     lengths.push_back((axis.size - 1) * axis.dilation + 1);
     less = less && axis.before < lengths.back() && axis.after < lengths.back();
   }
   if (less) return;
   fail("{}: expected less padding than the window is long, {}, got ({})", function, fmt::join(lengths, " x "),
-       padding_text(input.axes));
+       padding_text(axes));
 }
 
 kernels::Window pooling_window(std::string_view function, const Shape& images, const WindowOptions& options,
                                std::string_view shown) {
   const Extent2D size = options.size;
   const kernels::Window window = place_window(function, images, options, shown);
-  check_pooling(function, windowed_input(images, options, shown));
+  check_pooling_padding(function, windowed_input(images, options, shown).axes);
   const bool on_rows = always_on_image(window.out_height, window.stride_height, window.pad_top, size.height,
                                        options.dilation.height, window.height);
   const bool on_columns = always_on_image(window.out_width, window.stride_width, window.pad_left, size.width,

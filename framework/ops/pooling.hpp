@@ -10,8 +10,8 @@ namespace xtape {
 kernels::Window pooling_window(std::string_view function, const Shape& images, const WindowOptions& options,
                                std::string_view shown = "");
 
-/// Internal: the Errors of check_window, and one unless there is less padding than the window is long.
-void check_pooling(std::string_view function, const WindowedInput& input);
+/// Internal: Error unless there is less padding than the window is long.
+void check_pooling_padding(std::string_view function, const std::vector<WindowAxis>& axes);
 
 /// y = the largest x in the window; padding is ignored. The derivative flows to the first of equal elements in
 /// row-major order. Saves the argmax index of each y in its window. Error as in pooling_window.

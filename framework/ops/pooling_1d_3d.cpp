@@ -69,7 +69,9 @@ std::vector<std::int64_t> pooling_extents(std::string_view function, const Shape
                                           std::string_view shown) {
   const std::string text = shown.empty() ? to_string(x) : std::string(shown);
   const Shape images = sequence_images(function, x, text);
-  check_pooling(function, windowed_input(x, options, text));
+  const WindowedInput input = windowed_input(x, options, text);
+  check_window(function, input);
+  check_pooling_padding(function, input.axes);
   return {pooling_window(function, images, image_window(options), text).out_width};
 }
 
@@ -83,7 +85,9 @@ std::vector<std::int64_t> pooling_extents(std::string_view function, const Shape
                                           std::string_view shown) {
   const std::string text = shown.empty() ? to_string(x) : std::string(shown);
   const Shape slices = volume_slices(function, x, text);
-  check_pooling(function, windowed_input(x, options, text));
+  const WindowedInput input = windowed_input(x, options, text);
+  check_window(function, input);
+  check_pooling_padding(function, input.axes);
   const auto [along_depth, on_plane] = depth_and_plane(options);
   const kernels::Window plane = pooling_window(function, slices, on_plane, text);
   const kernels::Window depth = pooling_window(function, {x[0], x[1], 1, x[4]}, along_depth, text);

@@ -61,16 +61,17 @@ WindowedInput windowed_input(const Shape& images, const WindowOptions& options, 
                    {images[2], size.width, strides.width, dilation.width, left, right}},
           .channels = images[3],
           .fits = padding.is_same(),
-          .shown = shown.empty() ? to_string(images) : std::string(shown)};
+          .shape = images,
+          .shown = shown};
 }
 
 void check_window(std::string_view function, const WindowedInput& input) {
-  const auto& [axes, channels, fits, shown] = input;
+  const std::vector<WindowAxis>& axes = input.axes;
   const std::size_t i = axes.size() - 1;
   const char* const kind = std::array{"sequences", "images", "volumes"}[i];
   const char* const element = std::array{"element", "pixel", "voxel"}[i];
-  check(channels >= 1 && std::ranges::all_of(axes, [](const WindowAxis& axis) { return axis.extent >= 1; }),
-        "{}: expected {} of at least one {} and one channel, got {}", function, kind, element, shown);
+  if (input.channels < 1 || !std::ranges::all_of(axes, [](const WindowAxis& axis) { return axis.extent >= 1; }))
+    fail("{}: expected {} of at least one {} and one channel, got {}", function, kind, element, input.text());
   check_positive(function, "a window size", axes, &WindowAxis::size);
   check_positive(function, "strides", axes, &WindowAxis::stride);
   check_positive(function, "dilation", axes, &WindowAxis::dilation);
@@ -79,18 +80,20 @@ void check_window(std::string_view function, const WindowedInput& input) {
   const auto holds_window = [](const WindowAxis& axis) {
     return axis.extent + axis.before + axis.after >= (axis.size - 1) * axis.dilation + 1;
   };
-  if (fits || std::ranges::all_of(axes, holds_window)) return;
+  if (input.fits || std::ranges::all_of(axes, holds_window)) return;
   const bool sequences = axes.size() == 1;
   fail("{}: expected {} at least as {} as the window, {} taps dilated by {}, got {}; use {}::same or {} {}", function,
        kind, sequences ? "long" : "large", joined(axes, &WindowAxis::size, " x "),
-       joined(axes, &WindowAxis::dilation, " x "), shown, std::array{"Padding1D", "Padding", "Padding3D"}[i],
+       joined(axes, &WindowAxis::dilation, " x "), input.text(), std::array{"Padding1D", "Padding", "Padding3D"}[i],
        sequences ? "longer" : "larger", kind);
 }
 
 kernels::Window place_window(std::string_view function, const Shape& images, const WindowOptions& options,
                              std::string_view shown) {
-  check(images.rank() == 4, "{}: expected images (n, height, width, channels), got shape {}", function,
-        shown.empty() ? to_string(images) : std::string(shown));
+  if (images.rank() != 4) {
+    fail("{}: expected images (n, height, width, channels), got shape {}", function,
+         shown.empty() ? to_string(images) : std::string(shown));
+  }
   const WindowedInput input = windowed_input(images, options, shown);
   check_window(function, input);
   const Placement rows = place(input.axes[0], input.fits), columns = place(input.axes[1], input.fits);

@@ -74,8 +74,11 @@ struct WindowAxis {
 struct WindowedInput {
   std::vector<WindowAxis> axes;
   std::int64_t channels;
-  bool fits;          ///< whether the window always fits, as with Padding::same, which has no amounts
-  std::string shown;  ///< the shape of the input, as messages print it
+  bool fits;               ///< whether the window always fits, as with Padding::same, which has no amounts
+  Shape shape;             ///< of the input
+  std::string_view shown;  ///< what messages print instead of the shape, unless it is empty
+  /// The shape as messages print it.
+  std::string text() const { return shown.empty() ? to_string(shape) : std::string(shown); }
 };
 /// Internal: the amounts of padding, as messages print them: "1, 1, 2, 2".
 std::string padding_text(const std::vector<WindowAxis>& axes);

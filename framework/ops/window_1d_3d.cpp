@@ -51,7 +51,8 @@ WindowedInput windowed_input(const Shape& x, const WindowOptions1D& options, std
   return {.axes = {{x[1], size, strides, dilation, padding.before(), padding.after()}},
           .channels = x[2],
           .fits = padding.is_same() || padding.is_causal(),
-          .shown = text_of(x, shown)};
+          .shape = x,
+          .shown = shown};
 }
 
 WindowedInput windowed_input(const Shape& x, const WindowOptions3D& options, std::string_view shown) {
@@ -62,7 +63,8 @@ WindowedInput windowed_input(const Shape& x, const WindowOptions3D& options, std
                    {x[3], size.width, strides.width, dilation.width, amounts[2][0], amounts[2][1]}},
           .channels = x[4],
           .fits = padding.is_same(),
-          .shown = text_of(x, shown)};
+          .shape = x,
+          .shown = shown};
 }
 
 std::vector<std::int64_t> window_extents(std::string_view function, const Shape& x, const WindowOptions1D& options,
