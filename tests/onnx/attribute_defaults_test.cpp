@@ -73,6 +73,8 @@ TEST_CASE("attributes that are left out have the defaults of ONNX") {
       cubic{{"mode", "cubic"}}, groups{{"num_groups", 2}}, block{{"blocksize", 2}}, local{{"size", 3}};
   const std::vector<AttributeRow> rows{
       {"BatchNormalization", normalized, "epsilon", 1e-5, 1e-3},
+      {"BatchNormalization", normalized, "momentum", 0.9, 0.99},
+      {"Dropout", x, "ratio", 0.5, 0.25, {}, true, 11},
       {"InstanceNormalization", scaled, "epsilon", 1e-5, 1e-3},
       {"GroupNormalization", {"x", "pair", "pair"}, "epsilon", 1e-5, 1e-3, groups},
       {"LayerNormalization", {"x", "three"}, "epsilon", 1e-5, 1e-3},
@@ -95,6 +97,9 @@ TEST_CASE("attributes that are left out have the defaults of ONNX") {
       {"Flatten", x, "axis", 1, 2, {}, false},
       {"Gather", {"x", "zero"}, "axis", 0, 1, {}, false},
       {"ReduceMean", x, "keepdims", 1, 0, {{"axes", Integers{1}}}},
+      {"ReduceMean", x, "noop_with_empty_axes", 0, 1, {}, false},
+      {"Concat", {"x", "x"}, "axis", 1, 2, {}, true, 3},
+      {"Split", x, "axis", 0, 1, {}, false},
       {"CumSum", {"x", "one"}, "exclusive", 0, 1},
       {"CumSum", {"x", "one"}, "reverse", 0, 1},
       {"Conv", convolved, "strides", Integers{1, 1}, Integers{2, 1}},

@@ -1,5 +1,6 @@
 // load_onnx(): what the nodes of a file make of extents and constants when the file is read.
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <map>
 
@@ -291,6 +292,116 @@ TEST_CASE("Cast of constants to integers cuts off, and rejects numbers beyond th
   CHECK(cast({1, -2 * half}, Proto::INT64) == range + "-9.223372036854776e+18");
   CHECK(cast({INFINITY}, Proto::INT64) == range + "inf");
   CHECK(cast({std::numeric_limits<float>::quiet_NaN()}, Proto::INT64) == range + "nan");
+}
+
+TEST_CASE("Cast to truth values gives 1 for every number but 0") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const auto cast = [](const std::function<void(xtape_onnx::GraphProto&)>& add) {
+    auto file = file_of_extents({{"Cast", {"given"}, "y", {{"to", Proto::BOOL}}}});
+    add(*file.mutable_graph());
+    return computed_value(file);
+  };
+  CHECK(cast([&](auto& graph) {
+          add_floats(graph, "given", {6}, {0.5F, 0, -0.0F, -3, 1, nan});
+        }) == "int64 (6,): 1, 0, 0, 1, 1, 1");
+  CHECK(cast([](auto& graph) { add_constant(graph, "given", {4}, {3, 0, -1, 1}); }) == "int64 (4,): 1, 0, 1, 1");
+  CHECK(computed_value(file_of_extents({{"Sub", {"3, 4", "three"}, "rest"},
+                                        {"Cast", {"rest"}, "y", {{"to", Proto::BOOL}}}})) == "int64 (2,): 0, 1");
+  CHECK(computed_value(file_of_extents({{"Cast", {"1, 2, 3"}, "truth", {{"to", Proto::BOOL}}},
+                                        {"Cast", {"truth"}, "y", {{"to", Proto::FLOAT}}}})) == "float32 (3,): 1, 1, 1");
+}
+
+TEST_CASE("Sum, Mean, Max and Min of any number of constants are computed for each element") {
+  const std::vector<std::pair<std::string, std::vector<std::string>>> rows{
+      {"Sum", {"3, -1", "4, 4", "4.5, 4", "5.5, 8"}},
+      {"Mean", {"3, -1", "2, 2", "1.5, 1.3333333333333333", "1.375, 2"}},
+      {"Max", {"3, -1", "3, 5", "3, 5", "3, 5"}},
+      {"Min", {"3, -1", "1, -1", "0.5, -1", "0.5, -1"}}};
+  for (const auto& [type, expected] : rows) {
+    for (std::size_t count = 1; count <= 4; ++count) {
+      INFO(type << ' ' << count);
+      const Names all{"a", "b", "0.5, 0", "d"};
+      auto file = file_of_extents({{type, Names(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count))}});
+      auto& graph = *file.mutable_graph();
+      add_floats(graph, "a", {2}, {3, -1}), add_floats(graph, "b", {2}, {1, 5});
+      add_floats(graph, "0.5, 0", {2}, {0.5F, 0}), add_floats(graph, "d", {2}, {1, 4});
+      const std::string found = computed_value(file), start = "float32 (2,): ";
+      REQUIRE(found.starts_with(start));
+      const std::string numbers = found.substr(start.size()), wanted = expected[count - 1];
+      const auto number = [](const std::string& text, bool second) {
+        return std::stod(second ? text.substr(text.find(", ") + 2) : text);
+      };
+      for (const bool second : {false, true}) CHECK(number(numbers, second) == Approx(number(wanted, second)));
+    }
+  }
+}
+
+TEST_CASE("ConstantOfShape has the type and the number of its value, by default the floating number 0") {
+  const auto constant = [](const std::function<void(xtape_onnx::TensorProto&)>& set) {
+    auto file = file_of_extents({{"ConstantOfShape", {"1, 2"}}});
+    auto& graph = *file.mutable_graph();
+    auto& attribute = *graph.mutable_node(graph.node_size() - 1)->add_attribute();
+    attribute.set_name("value");
+    attribute.set_type(xtape_onnx::AttributeProto::TENSOR);
+    attribute.mutable_t()->add_dims(1);
+    set(*attribute.mutable_t());
+    return computed_value(file);
+  };
+  CHECK(constant([](auto& t) { t.set_data_type(Proto::INT64), t.add_int64_data(7); }) == "int64 (1, 2): 7, 7");
+  CHECK(constant([](auto& t) { t.set_data_type(Proto::BOOL), t.add_int32_data(1); }) == "int64 (1, 2): 1, 1");
+  CHECK(constant([](auto& t) { t.set_data_type(Proto::FLOAT), t.add_float_data(-0.5F); }) ==
+        "float32 (1, 2): -0.5, -0.5");
+  CHECK(computed_value(file_of_extents({{"ConstantOfShape", {"1, 2"}}})) == "float32 (1, 2): 0, 0");
+}
+
+TEST_CASE("powers of integers with exponents that are no integers are cut off to integers") {
+  const auto power = [](const std::vector<std::int64_t>& integers, const std::vector<float>& exponents) {
+    auto file = file_of_extents({{"Pow", {"integers", "exponents"}}});
+    add_constant(*file.mutable_graph(), "integers", {std::ssize(integers)}, integers);
+    add_floats(*file.mutable_graph(), "exponents", {std::ssize(exponents)}, exponents);
+    return computed_value(file);
+  };
+  CHECK(power({4, 2, 9, 2, -2}, {0.5F, 0.5F, 1.5F, -1, 3}) == "int64 (5,): 2, 1, 27, 0, -8");
+  CHECK(power({16}, {0.5F, 0.25F, 0}) == "int64 (3,): 4, 2, 1");
+  const std::string range = "node \"y\" (Pow, opset 17): expected integers without overflow, got ";
+  CHECK(power({10}, {19}) == range + "10 and 19");
+  CHECK(power({-1}, {0.5F}) == range + "-1 and 0.5");
+  CHECK(computed_value(file_of_extents({{"Pow", {"0.5", "1, 2, 3"}}})) == "float32 (3,): 0.5, 0.25, 0.125");
+}
+
+TEST_CASE("ranges of constants begin at the start and end in front of the limit, in either direction") {
+  const auto range = [](float start, float limit, float delta) {
+    auto file = file_of_extents({{"Range", {"start", "limit", "delta"}}});
+    auto& graph = *file.mutable_graph();
+    add_floats(graph, "start", {}, {start}), add_floats(graph, "limit", {}, {limit});
+    add_floats(graph, "delta", {}, {delta});
+    return computed_value(file);
+  };
+  CHECK(range(1, 4, 1) == "float32 (3,): 1, 2, 3");
+  CHECK(range(1, 4, 2) == "float32 (2,): 1, 3");
+  CHECK(range(1, 4.5F, 1.5F) == "float32 (3,): 1, 2.5, 4");
+  CHECK(range(1, -2, -1) == "float32 (3,): 1, 0, -1");
+  CHECK(range(0, -1.25F, -0.5F) == "float32 (3,): 0, -0.5, -1");
+  CHECK(range(4, 1, 1) == "float32 (0,): ");
+  CHECK(range(1, 1, -1) == "float32 (0,): ");
+  CHECK(computed_value(file_of_extents({{"Range", {"5", "1", "-1"}}})) == "int64 (4,): 5, 4, 3, 2");
+  CHECK(computed_value(file_of_extents({{"Range", {"0", "5", "2"}}})) == "int64 (3,): 0, 2, 4");
+}
+
+TEST_CASE("ScatterND updates a place several times in the order of the updates, by every reduction") {
+  for (const auto& [reduction, expected] : {std::pair("none", "-2, 1, 5, 1"),
+                                            {"add", "3, 1, 6, 1"},
+                                            {"mul", "-8, 1, 5, 1"},
+                                            {"max", "4, 1, 5, 1"},
+                                            {"min", "-2, 1, 1, 1"}}) {
+    auto file = file_of_extents({{"ScatterND", {"ones", "places", "updates"}}});
+    auto& graph = *file.mutable_graph();
+    test::set_text(*graph.mutable_node(graph.node_size() - 1), "reduction", reduction);
+    add_floats(graph, "ones", {4}, {1, 1, 1, 1});
+    add_constant(graph, "places", {3, 1}, {0, -2, 0});
+    add_floats(graph, "updates", {3}, {4, 5, -2});
+    CHECK(computed_value(file) == fmt::format("float32 (4,): {}", expected));
+  }
 }
 
 TEST_CASE("ScatterND of a constant without elements changes nothing") {

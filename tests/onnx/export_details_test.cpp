@@ -61,6 +61,16 @@ TEST_CASE("divisors have the same least values in an ONNX file as in the layers"
   const Symbols two{Input({3}), Input({3})};
   CHECK(of_file(Model(two, Dot({.axes = {1, 1}, .normalize = true})(two)), {zeros, Tensor::ones({2, 3})}) ==
         std::vector<double>(2, 0.0));
+  for (const double factor : {0.5, 2.0}) {  // norms below the least one and above it
+    const auto of_norm = [](double norm) { return Tensor::of({2, 3}, {norm, 0, 0, 0, -norm, 0}, DType::float32); };
+    const double kept = std::min(factor, 1.0);
+    const auto units = of_file(Model(vector, UnitNormalization()(vector)), {of_norm(factor * 1e-12)});
+    CHECK(units[0] == Approx(kept));
+    CHECK(units[4] == Approx(-kept));
+    const auto products =
+        of_file(Model(two, Dot({.axes = {1, 1}, .normalize = true})(two)), {of_norm(factor * 1e-7), of_norm(1)});
+    for (const double product : products) CHECK(product == Approx(kept));
+  }
   const Model normalized(vector, Normalization({.name = "norm"})(vector));
   normalized.parameter("norm/variance").set_value(Tensor::zeros({3}));
   normalized.parameter("norm/mean").set_value(Tensor::of({3}, {1, 2, 4}));
@@ -288,6 +298,10 @@ TEST_CASE("what ONNX cannot express is an Error with the whole reason") {
   };
   CHECK(message(image, CenterCrop({.height = 2, .width = 2, .name = "crop"})(image)) ==
         "CenterCrop crop: expected a known height and width, got images (None, 5, 2)");
+  const auto channels = Input({any, 3});
+  CHECK(message(channels, GroupNormalization({.groups = 2, .axis = 1, .center = false, .scale = false, .name = "norm"})(
+                              channels)) ==
+        "GroupNormalization norm: expected a known number of channels, got an unknown one");
   CHECK(message(open, Activation(sparsemax, {.name = "largest"})(open)) ==
         "Activation largest: expected a known extent of the last axis for sparsemax, got an unknown one");
   CHECK(message(vector, Activation(ActivationFunction("wave", [](const Variable& x) { return x; }),

@@ -215,7 +215,8 @@ TEST_CASE("numbers at their limits are read, and the next ones are an Error") {
        "group",
        {{1}},
        {{{0}, "node \"tested\" (Conv, opset 17): group: expected a divisor of 4 filters, got 0"},
-        {{3}, "node \"tested\" (Conv, opset 17): group: expected a divisor of 4 filters, got 3"}},
+        {{3}, "node \"tested\" (Conv, opset 17): group: expected a divisor of 4 filters, got 3"},
+        {{2}, "kernel: expected the shape (1, 1, 2, 4), got (1, 1, 4, 4)"}},
        true},
       {"Conv",
        {"x", "kernel"},
@@ -331,13 +332,25 @@ TEST_CASE("operands that do not fit an operator are an Error that says what was 
       {"BatchNormalization", {"x", "numbers3", "numbers3", "numbers3", "numbers3"}, "expected"},
       {"GroupNormalization",
        {"x", "numbers3", "numbers3"},
-       "node \"tested\" (GroupNormalization, opset 18): expected factors for 2 groups, got 3",
+       "node \"tested\" (GroupNormalization, opset 18): expected factors for 2 groups, which divide the channels, got "
+       "3 and 3 for 4 channels",
+       true,
+       {},
+       {{"num_groups", {2}}}},
+      {"GroupNormalization",
+       {"x", "two halves", "numbers3"},
+       "expected factors for 2 groups, which divide the channels, got 2 and 3 for 4 channels",
        true,
        {},
        {{"num_groups", {2}}}},
       {"Resize",
        {"x", "", "", "wide"},
        "expected extents whose product is at most 2^24, got 3 and 5592406",
+       true,
+       {{"mode", "cubic"}}},
+      {"Resize",
+       {"x", "", "", "no width"},
+       "expected extents whose product is at most 2^24, got 3 and 0",
        true,
        {{"mode", "cubic"}}},
       {"Pad", {"numbers", "far"}, "expected constants of at most 2^28 elements, got (268435460,)"},
@@ -357,8 +370,10 @@ TEST_CASE("operands that do not fit an operator are an Error that says what was 
     add_constant(*file.mutable_graph(), "three", {3}, {1, 2, 3});
     add_constant(*file.mutable_graph(), "sizes", {4}, {2, 4, 3, 5});
     add_constant(*file.mutable_graph(), "wide", {4}, {2, 4, 4, (1 << 24) / 3 + 1});
+    add_constant(*file.mutable_graph(), "no width", {4}, {2, 4, 4, 0});
     add_constant(*file.mutable_graph(), "far", {2}, {0, 1 << 28});
     add_constant(*file.mutable_graph(), "numbers3", {3});
+    add_constant(*file.mutable_graph(), "two halves", {2});
     add_constant(*file.mutable_graph(), "column", {4097, 1});
     add_constant(*file.mutable_graph(), "row", {1, 4096});
     add_constant(*file.mutable_graph(), "five axes", {2, 1, 1, 1, 1});

@@ -103,6 +103,15 @@ TEST_CASE("nodes that do not fit are errors with whole messages, and those that 
        integers("output_shape", {4, 3}),
        integers("output_shape", {4, 4, 3}),
        "output_shape: expected 2 numbers, got 3"},
+      {"Softmax",
+       {"x"},
+       [](xtape_onnx::ModelProto& file) { file.mutable_opset_import(0)->set_version(12); },
+       [](xtape_onnx::ModelProto& file) {
+         file.mutable_opset_import(0)->set_version(12);
+         auto& tensor = *file.mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type();
+         tensor.mutable_shape()->mutable_dim(3)->set_dim_param("width");
+       },
+       "expected known extents, got an unknown one"},
       {"Squeeze",
        {"x"},
        extents({2, 1, 4, 1}),
@@ -209,6 +218,8 @@ TEST_CASE("options of save_onnx beyond their limits are errors with whole messag
   }
   CHECK_THAT(message({.class_names = {"a", "b"}}),
              Catch::Contains("class_names: expected a name for each of the 3 outputs, got 2"));
+  CHECK_THAT(message({.class_names = {"a", "b", "a"}}),
+             Catch::EndsWith("class_names[2]: expected different names, got \"a\" twice"));
   for (const std::string name : {"class_names", "preprocessing", "image_axes"}) {
     CHECK_THAT(
         message({.metadata = {{name, "x"}}}),

@@ -67,6 +67,12 @@ const std::map<std::string, std::function<void(Graph&)>> made_before{
        add_node(g, "Range", {"zero", "count", "one"}, "near samples");
        add_node(g, "Mul", {"near samples", "largest"}, "far samples");
      }},
+    {"doubled batch",
+     [](Graph& g) {
+       add_node(g, "Mul", {"shape", "two"}, "all doubled");
+       add_node(g, "Gather", {"all doubled", "zero"}, "two samples");
+       set_number(add_node(g, "Concat", {"two samples", "just three"}, "doubled batch"), "axis", 0);
+     }},
     {"batch",
      [](Graph& g) {
        add_node(g, "Gather", {"shape", "zero"}, "batch");
@@ -92,6 +98,11 @@ File file_of_row(const std::string& type, const std::vector<std::string>& inputs
                                                             {"axis 1", {1}},
                                                             {"one end", {2}},
                                                             {"two steps", {1, 1}},
+                                                            {"just three", {3}},
+                                                            {"more behind", {0, 0, 0, 0, 0, 5, 0, 0}},
+                                                            {"other batch", {3, 4, 4, 3}},
+                                                            {"huge size", {(1 << 30) + 1}},
+                                                            {"nine ones", {1, 1, 1, 1, 1, 1, 1, 1, 1}},
                                                             {"begin", {0}}};
   for (const auto& [name, numbers] : lists) add_constant(graph, name, {std::ssize(numbers)}, numbers);
   const std::vector<std::pair<std::string, std::int64_t>> numbers{
@@ -101,6 +112,10 @@ File file_of_row(const std::string& type, const std::vector<std::string>& inputs
   add_constant(graph, "row", {1, 4096});
   add_constant(graph, "half", {});
   add_constant(graph, "scale3", {3});
+  add_constant(graph, "thin kernel", {4, 1, 1, 1});
+  for (const float scale : {-1.0F, 0.0F, 65536.0F}) {
+    add_floats(graph, fmt::format("scale {}", scale), {4}, {1, 1, 1, scale});
+  }
   add_constant(graph, "square", {4, 4});
   add_constant(graph, "wide", {2, 5});
   add_constant(graph, "cut", {1, 8});
@@ -214,6 +229,9 @@ TEST_CASE("nodes of arithmetic and constants that are refused are errors with wh
        {"shape"},
        "expected known extents besides the batch, got an unknown one",
        extents({0, 4, 0, 3})},
+      {"ConstantOfShape", {"nine ones"}, "expected a shape of at most 2^24 elements, got (1, 1, 1, 1, 1, 1, 1, 1, 1)"},
+      {"Unsqueeze", {"samples", "begin"}, "expected different axes behind the batch, got (0)"},
+      {"Unsqueeze", {"samples", "two steps"}, "expected different axes behind the batch, got (1, 1)"},
       {"Range",
        {"one", "batch", "one"},
        "expected the integers from 0 with delta 1 for a limit that is the batch, got others"},
@@ -337,6 +355,22 @@ TEST_CASE("nodes of windows and resizings that are refused are errors with whole
        {"x", "numbers", "numbers", "numbers", "numbers"},
        "expected a normalization for inference, got one for training",
        ChangeNode(second_output)},
+      {"BatchNormalization",
+       {"x", "numbers", "numbers", "numbers", "numbers"},
+       "expected a normalization for inference, got one for training",
+       opset(6)},
+      {"Conv", {"x", "thin kernel"}, "kernel: expected the shape (1, 1, 2, 4), got (1, 1, 1, 4)", number("group", 2)},
+      {"Resize", {"x", "", "scale -1"}, "scales: expected numbers of 0 to 65536, got -1"},
+      {"Resize", {"x", "", "scale 0"}, "scales: expected numbers of 0 to 65536, got 0"},
+      {"Resize", {"x", "", "scale 65536"}, "scales: expected numbers of 0 to 65536, got 65536"},
+      {"Resize", {"x", "", "", "other batch"}, "expected a batch that does not change, got other sizes"},
+      {"Resize",
+       {"x", "", "", "other batch"},
+       "expected a batch that does not change, got other sizes",
+       extents({0, 4, 4, 3})},
+      {"DepthToSpace", {"x"}, "expected channels that 9 divides, got 4", number("blocksize", 3) + text("mode", "CRD")},
+      {"Pad", {"x", "more behind"}, "pads: expected an extent of at least 5, got 4", text("mode", "wrap")},
+      {"Pad", {"x", "more behind"}, "pads: expected an extent of at least 6, got 4", text("mode", "reflect")},
       {"LayerNormalization", {"x", "scale3"}, "axis: expected an axis below 4, got 4", number("axis", 4)},
       {"LayerNormalization", {"x", "scale3"}, "axis: expected an axis below 4, got -5", number("axis", -5)},
       {"LpNormalization", {"x"}, "p: expected 2, got another number", number("p", 1)},
@@ -386,11 +420,15 @@ TEST_CASE("nodes of products and axes that are refused are errors with whole mes
        {"third", "both sides"},
        "expected rows in front of the batch or behind it, got both" + separately,
        extents({0, 4, 4, 3})},
+      {"Reshape",
+       {"third", "doubled batch"},
+       "expected a target shape that keeps the elements of each sample, got one with 2 times the batch, and 16 rows"},
       {"Reshape", {"x", "no integers"}, "expected a target shape with a batch axis, got none"},
       {"Transpose", {"x"}, "perm: expected each axis once", list("perm", {0, 1, 1, 3})},
       {"Expand", {"x", "five"}, "expected the axes of the input, got 5"},
       {"Expand", {"x", "batch twice"}, "expected the batch on the first axis, got it on axis 2"},
       {"Split", {"x"}, "expected sizes, or a known extent", number("axis", 2) + extents({2, 4, 0, 3})},
+      {"Split", {"x", "huge size"}, "expected sizes of 0 to 2^30, got 1073741825", number("axis", 1)},
       {"Split", {"x", "negative size"}, "expected sizes of 0 to 2^30, got -1", number("axis", 1)},
       {"Slice", {"x", "begin", "one end", "axis 1", "two steps"}, "expected an axis and a step for each start"},
       {"Slice", {"x", "begin", "one end", "three"}, "expected an axis and a step for each start"},

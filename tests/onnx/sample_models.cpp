@@ -348,6 +348,54 @@ void add_operators(std::vector<SampleModel>& models) {
   models.push_back({"embedding", Model(tokens, Embedding({.input_dim = 9, .output_dim = 4})(tokens))});
 }
 
+/// Options of layers in combinations that the models above do not have.
+void add_combinations(std::vector<SampleModel>& models) {
+  const auto add = [&](const std::string& name, const PartialShape& shape, const Step& step) {
+    models.push_back({name, one_input(shape, step)});
+  };
+  const PartialShape image{4, 3, 6};
+  const std::vector<ReLULayer::Options> rectifiers{{.threshold = 0.3},
+                                                   {.max_value = 0.8, .threshold = 0.3},
+                                                   {.negative_slope = 0.2},
+                                                   {.max_value = 0.4, .negative_slope = 0.2}};
+  for (std::size_t i = 0; i < rectifiers.size(); ++i) {
+    add(fmt::format("relu_options_{}", i), image, [&](const Symbol& x) { return ReLU(rectifiers[i])(x); });
+  }
+  for (const int axis : {-3, -2, -1, 2}) {
+    add(fmt::format("softmax_axis_{}", axis), image, [&](const Symbol& x) { return Softmax({.axis = axis})(x); });
+    models.push_back({fmt::format("concatenate_axis_{}", axis), two_inputs(image, [&](const auto& x) {
+                        return Concatenate({.axis = axis})({x[0], x[1], x[0]});
+                      })});
+  }
+  for (const int axis : {-3, -1, 3}) {
+    add(fmt::format("group_normalization_axis_{}", axis), {4, 3, 4},
+        [&](const Symbol& x) { return GroupNormalization({.groups = 2, .axis = axis})(x); });
+  }
+  add("group_normalization_vectors", PartialShape{6},
+      [](const Symbol& x) { return GroupNormalization({.groups = 2})(x); });
+  add("group_normalization_steps", {5, 6}, [](const Symbol& x) {
+    return GroupNormalization({.groups = 3, .center = false})(GroupNormalization({.groups = 2, .scale = false})(x));
+  });
+  for (const std::vector<std::int64_t>& axes : {std::vector<std::int64_t>{1, 3}, {3, 1}, {-2, -1}, {2}, {-3}}) {
+    const std::string name = fmt::format("_of_{}", fmt::join(axes, "_"));
+    add("unit_normalization" + name, image, [&](const Symbol& x) { return UnitNormalization({.axis = axes})(x); });
+    add("rms_normalization" + name, image, [&](const Symbol& x) { return RMSNormalization({.axis = axes})(x); });
+    for (const auto& [center, scale] : {std::pair(false, false), {true, false}, {false, true}}) {
+      add(fmt::format("layer_normalization{}_{}_{}", name, center, scale), image,
+          [&](const Symbol& x) { return LayerNormalization({.axis = axes, .center = center, .scale = scale})(x); });
+    }
+  }
+  const auto of_three = [&](const std::string& name, const auto& layer) {
+    models.push_back({name + "_of_three", two_inputs(image, [&](const auto& x) {
+                        return layer({x[0], x[1], Activation(sigmoid)(x[0])});
+                      })});
+  };
+  of_three("add", Add()), of_three("multiply", Multiply()), of_three("average", Average());
+  of_three("maximum", Maximum()), of_three("minimum", Minimum());
+  add("resizing_nearest_halved", {8, 6, 2},
+      [](const Symbol& x) { return Resizing({.height = 4, .width = 3, .interpolation = Interpolation::nearest})(x); });
+}
+
 }  // namespace
 
 std::vector<SampleModel> sample_models() {
@@ -370,6 +418,7 @@ std::vector<SampleModel> sample_models() {
   add_rectifiers(models);
   add_merges(models);
   add_operators(models);
+  add_combinations(models);
   for (const SampleModel& sample : models) randomize(sample.model);
   return models;
 }

@@ -82,10 +82,26 @@ std::vector<Number> combined(const std::string& type, const std::vector<Number>&
   return result;
 }
 
+/// The elements of x, repeated to fill the shape.
+std::vector<double> spread(const Tensor& x, const Shape& shape) {
+  return broadcast_to(Variable(x), shape).value().to_vector<double>();
+}
+
+/// Powers of integers, with exponents that are no integers, cut off to integers.
+Tensor cut_powers(const Tensor& a, const Tensor& b, const Shape& shape) {
+  const std::vector<double> x = spread(a.to(DType::float64), shape), y = spread(b.to(DType::float64), shape);
+  std::vector<std::int64_t> result(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double power = std::pow(x[i], y[i]);
+    check(std::abs(power) < 9e18, "expected integers without overflow, got {} and {}", x[i], y[i]);
+    result[i] = static_cast<std::int64_t>(power);
+  }
+  return Tensor::of(shape, result);
+}
+
 /// The remainder of each quotient, with the sign of a.
-Tensor remainder(const Variable& a, const Variable& b, const Shape& shape) {
-  const auto x = broadcast_to(a, shape).value().to_vector<double>(),
-             y = broadcast_to(b, shape).value().to_vector<double>();
+Tensor remainder(const Tensor& a, const Tensor& b, const Shape& shape) {
+  const std::vector<double> x = spread(a, shape), y = spread(b, shape);
   std::vector<double> result(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) result[i] = std::fmod(x[i], y[i]);
   return Tensor::of(shape, result).to(a.dtype());
@@ -95,11 +111,12 @@ Tensor combined_constants(const std::string& type, const Tensor& a, const Tensor
   check(a.dtype() == b.dtype() || type == "Pow", "expected operands of one type, got {} and {}", a.dtype(), b.dtype());
   const Shape shape = broadcast_shapes(type, a.shape(), b.shape());
   check(shape.size() <= std::max(a.size(), b.size()) * 64 + 4096, "expected a small constant, got the shape {}", shape);
+  if (a.dtype() == DType::int64 && is_floating(b.dtype())) return cut_powers(a, b, shape);
   if (a.dtype() == DType::int64) {
-    const auto spread = [&](const Tensor& x) {  // exact below 2^53
+    const auto integers = [&](const Tensor& x) {  // exact below 2^53
       return broadcast_to(Variable(x.to(DType::float64)), shape).value().to_vector<std::int64_t>();
     };
-    const auto x = spread(a), y = spread(b);
+    const auto x = integers(a), y = integers(b);
     std::vector<std::int64_t> result(x.size());
     for (std::size_t i = 0; i < x.size(); ++i) {
       const auto value = combined(type, x[i], y[i]);
@@ -108,14 +125,14 @@ Tensor combined_constants(const std::string& type, const Tensor& a, const Tensor
     }
     return Tensor::of(shape, result);
   }
-  const Variable x = a, y = b;
+  const Variable x = a, y = b.to(a.dtype());
   if (type == "Add" || type == "Sum") return add(x, y).value();
   if (type == "Sub") return subtract(x, y).value();
   if (type == "Mul") return multiply(x, y).value();
   if (type == "Div") return divide(x, y).value();
   if (type == "Max") return maximum(x, y).value();
   if (type == "Min") return minimum(x, y).value();
-  if (type == "fmod") return remainder(x, y, shape);
+  if (type == "fmod") return remainder(a, b, shape);
   check(type == "Pow", "expected integers, got {}", a.dtype());
   return pow(x, y).value();
 }

@@ -130,8 +130,10 @@ void cast_row(ImportNode& n) {
           "expected a cast between floating types or between integers, got {} to {}", from, to);
     return n.copy_input();
   }
-  if (x.numbers && to == DType::int64) return n.copy_input();
+  const bool to_truth = type == xtape_onnx::TensorProto::BOOL;
+  if (x.numbers && to == DType::int64 && !to_truth) return n.copy_input();
   const Tensor value = n.constant(0);
+  if (to_truth) return n.set_constant(not_equal(value, 0).to(DType::int64));
   const bool cut = to == DType::int64 && is_floating(value.dtype());
   n.graph.set(n.node.output(0), {.constant = cut ? integers_of(value) : value.to(to), .parameter = x.parameter});
 }

@@ -54,7 +54,8 @@ void group_normalization(ImportNode& n) {
   if (!instance && n.graph.opset() < 21) {  // a factor for each group
     check(groups >= 1 && channels.known() && gamma.size() == groups && beta.size() == groups &&
               channels.value() % groups == 0,
-          "expected factors for {} groups, got {}", groups, gamma.size());
+          "expected factors for {} groups, which divide the channels, got {} and {} for {} channels", groups,
+          gamma.size(), beta.size(), channels);
     gamma = repeat(Variable(gamma), channels.value() / groups, 0).value();
     beta = repeat(Variable(beta), channels.value() / groups, 0).value();
   }

@@ -22,7 +22,7 @@ ImportValue each_sample(ImportNode& n, int i, BatchAxis batch) {
 }
 
 void concat(ImportNode& n) {
-  const std::int64_t given = n.integer("axis", 0);
+  const std::int64_t given = n.integer("axis", n.graph.opset() < 4 ? 1 : 0);
   n.allow_moved_batch(n.node.input_size());
   bool tensors = false;
   for (int i = 0; i < n.node.input_size(); ++i) tensors = tensors || n.is_tensor(i);

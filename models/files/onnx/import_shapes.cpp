@@ -189,7 +189,8 @@ void expand(ImportNode& n) {
     check(number.known() || same_axis, "expected the batch on the first axis, got it on axis {}", i);
     check(!number.known() || (number.value >= 1 && number.value <= (1 << 30)), "expected extents of 1 to 2^30, got {}",
           number.value);
-    check(number.known() || numbers.size() - i > old.size() || old[old.size() - (numbers.size() - i)] != Extent(1),
+    const std::size_t from_end = numbers.size() - i;
+    check(number.known() || (from_end <= old.size() && old[old.size() - from_end] != Extent(1)),
           "expected a known extent for axis {}, got one that depends on an input", i);
     extents.push_back(number.known() ? number.value : 1);
   }
