@@ -10,6 +10,7 @@
 #include "models/files/keras/keras_model.hpp"
 #include "models/files/weights.hpp"
 #include "models/graph/plot.hpp"
+#include "tests/io/files.hpp"
 #include "tests/support/outputs.hpp"
 #include "tests/support/support.hpp"
 
@@ -62,6 +63,19 @@ TEST_CASE("models of all formats are recognized by their content") {
   save_any_model(model, folder / "b.onnx", {.image_scale = "0..255", .onnx = {.preprocessing = "my own words"}});
   CHECK(load_onnx_metadata(folder / "b.onnx").at("preprocessing") == "my own words");
   CHECK(load_any_model(folder / "b.onnx").image_scale == "0..255");
+  save_onnx(model, folder / "b.onnx", {.metadata = {{"image_scale", "0.0..255.0"}}});
+  CHECK(load_any_model(folder / "b.onnx").image_scale == "0..255");
+  save_onnx(model, folder / "c.onnx", {.class_names = {"xxxx", "y"}});
+  const std::string bytes = read_bytes(folder / "c.onnx"), names = R"(["xxxx","y"])";
+  REQUIRE(bytes.find(names) != std::string::npos);
+  for (const std::string other : {R"(["xxxxxxxx"])", R"(["x","","z"])", R"(["xxxxxx",2])", R"({"xxxx":"y"})"}) {
+    INFO(other);  // of other software, for something else
+    std::string changed = bytes;
+    write_bytes(folder / "c.onnx", changed.replace(bytes.find(names), names.size(), other));
+    CHECK(load_any_model(folder / "c.onnx").class_names.empty());
+  }
+  std::filesystem::copy_file(folder / "a.safetensors", folder / "named.onnx");
+  CHECK_THAT(error_of([&] { load_any_model(folder / "named.onnx"); }), Catch::StartsWith("load_onnx: "));
   std::vector<std::string> types;
   for (const OnnxNode& node : list_onnx_nodes(folder / "a.onnx")) types.push_back(node.type);
   CHECK(types == std::vector<std::string>{"Conv", "Relu", "Flatten", "Gemm"});
@@ -140,7 +154,13 @@ TEST_CASE("image scales are those of their definitions") {
     INFO(name);
     CHECK_THAT(error_of([&] { image_scale(name); }), Contains("image_scale: expected"));
   }
+  CHECK(with_image_scale(model, same).all_layers() == model.all_layers());
   const auto grey = Input({5, 4, 1});
+  for (const ImageScale& colours :
+       {ImageScale{"mine", {1}, {1, 2, 3}}, ImageScale{"mine", {1, 2, 3}, {0}}, ImageScale{"mine", {1}, {0}, true}}) {
+    CHECK(error_of([&] { with_image_scale(Model(grey, Flatten()(grey)), colours); }) ==
+          "with_image_scale: expected a model that takes three channels for the scale mine, got (5, 4, 1)");
+  }
   CHECK(error_of([&] { with_image_scale(Model(grey, Flatten()(grey)), image_scale("imagenet")); }) ==
         "with_image_scale: expected a model that takes three channels for the scale imagenet, got (5, 4, 1)");
   const auto vector = Input({5});

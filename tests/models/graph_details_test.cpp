@@ -20,12 +20,13 @@ namespace {
 
 using test::error_of;
 
-/// A layer that is another layer under the name "core".
+/// A layer that is another layer under the name "core", or another one.
 class WrapperLayer final : public Layer {
  public:
-  WrapperLayer(std::shared_ptr<Layer> core, std::string name) : Layer(std::move(name)), core_(std::move(core)) {}
+  WrapperLayer(std::shared_ptr<Layer> core, std::string name, std::string inner = "core")
+      : Layer(std::move(name)), core_(std::move(core)), inner_(std::move(inner)) {}
   std::string type() const override { return "Wrapper"; }
-  std::vector<Sublayer> sublayers() const override { return {{"core", core_}}; }
+  std::vector<Sublayer> sublayers() const override { return {{inner_, core_}}; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override {
     return core_->build(inputs);
   }
@@ -35,6 +36,7 @@ class WrapperLayer final : public Layer {
 
  private:
   std::shared_ptr<Layer> core_;
+  std::string inner_;
 };
 
 TEST_CASE("a model used as a layer infers the extents of each of its outputs") {
@@ -96,6 +98,51 @@ TEST_CASE("a model of layers that keep an activation keeps it") {
     CHECK(Model(input, nested(y)).output_activation() == name);
     CHECK(Model(input, Flatten()(kept(y))).output_activation() == name);
     CHECK(Model(input, lost(y)).output_activation() != name);
+  }
+}
+
+TEST_CASE("a layer of several inputs keeps an activation that all of them have") {
+  const auto input = Input({3});
+  const auto dense = [&](const ActivationFunction& f) { return Dense({.units = 2, .activation = f})(input); };
+  for (const auto& [last, name] : {std::pair<ActivationFunction, std::string>(sigmoid, "sigmoid"), {softmax, ""}}) {
+    const std::vector<SymbolicTensor> values{dense(sigmoid), dense(sigmoid), dense(last)};
+    CHECK(Model(input, Concatenate()(values)).output_activation() == name);
+    CHECK(Model(input, Concatenate()({values[2], values[1], values[0]})).output_activation() == name);
+  }
+}
+
+TEST_CASE("a model whose first graph was rejected has the inputs and layers of the second alone") {
+  bool good = false;
+  const Model model([&](const std::vector<SymbolicTensor>& inputs) {
+    const auto x = Dense({.units = 2, .name = "a"})(inputs[0]);
+    return std::vector{Dense({.units = 2, .name = good ? "b" : "a"})(x)};
+  });
+  const auto input = Input({3});
+  CHECK_THAT(error_of([&] { model(input); }), Catch::Contains("expected layers with different names"));
+  good = true;
+  CHECK(model(input).shape() == Shape{2});
+  CHECK(model.inputs().size() == 1);
+  CHECK(model.output_nodes().size() == 1);
+  CHECK(model.nodes().size() == 3);
+}
+
+TEST_CASE("a model without an Input gets the types of what it is called on") {
+  for (const DType type : {DType::float32, DType::int64, DType::uint8}) {
+    const Sequential model({Flatten()});
+    const auto output = model(Input({.shape = {2, 3}, .dtype = type}));
+    CHECK(output.spec().dtype == type);
+    CHECK(model.inputs().at(0).spec().dtype == type);
+  }
+}
+
+TEST_CASE("a name that no file can keep is an error at every depth inside a layer") {
+  std::shared_ptr<Layer> layer = std::make_shared<FlattenLayer>(FlattenLayer::Options{});
+  layer = std::make_shared<WrapperLayer>(layer, "", "bad\n");
+  for (int depth = 1; depth <= 3; ++depth) {
+    const auto input = Input({3});
+    CHECK_THAT(error_of([&] { Model(input, layer->connect_one({input})); }),
+               Catch::StartsWith("Model: expected names that files can keep: ") && Catch::Contains("in \"bad?\""));
+    layer = std::make_shared<WrapperLayer>(layer, "");
   }
 }
 

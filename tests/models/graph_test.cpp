@@ -304,6 +304,19 @@ TEST_CASE("a Sequential without an Input gets its graph at the first call") {
   check_everything(model, {{RandomStream(8).normal({3, 3})}});
 }
 
+TEST_CASE("a model made by a function has the initial values of its seed") {
+  const auto initial = [](std::uint64_t seed, bool by_function) {
+    const auto make = [](const SymbolicTensor& x) { return Dense({.units = 4, .name = "d"})(x); };
+    const auto input = Input({3});
+    if (!by_function) return Model(input, make(input), {.seed = seed}).parameter("d/kernel").value();
+    const Model model([&](const std::vector<SymbolicTensor>& x) { return std::vector{make(x[0])}; }, {.seed = seed});
+    model(input);
+    return model.parameter("d/kernel").value();
+  };
+  for (const std::uint64_t seed : {0, 7}) CHECK(identical(initial(seed, true), initial(seed, false)));
+  CHECK_FALSE(identical(initial(0, true), initial(7, true)));
+}
+
 TEST_CASE("a block written as a function of symbolic tensors is a layer") {
   const auto residual = [](std::int64_t units) {
     return Model(

@@ -49,9 +49,11 @@ Model model_of(const Json& json) {
 }
 
 /// A model whose inner model, y = 2 x + 1, has these calls. The output is the given one.
-Json twice_plus_one(const std::vector<Json>& calls, const std::vector<Json>& more, const Json& output) {
+Json twice_plus_one(const std::vector<Json>& calls, const std::vector<Json>& more, const Json& output,
+                    const char* kind = "Functional") {
   const Json scaled = called("Rescaling", "scaled", {Json::array({reference("x", 0)})}, {{"scale", 2}, {"offset", 1}});
   Json inner = functional("inner", {input_of("x"), scaled}, "x", reference("scaled", 0));
+  inner["class_name"] = kind;
   inner["inbound_nodes"] = called("", "", calls)["inbound_nodes"];
   std::vector<Json> layers{input_of("in"), inner};
   layers.insert(layers.end(), more.begin(), more.end());
@@ -81,15 +83,19 @@ TEST_CASE("the calls of a model in files of Keras 1 and 2 are numbered from 0 or
   const std::vector<Json> once{Json::array({reference("in", 0)})};
   const Tensor x = Tensor::of({1, 2}, {3, -5});
   const std::vector<double> expected{7, -9}, again{15, -17};
-  for (const unsigned first : {0U, 1U}) {
-    INFO(first);
-    CHECK(test::output_of(model_of(twice_plus_one(once, {}, reference("inner", first))), x).to_vector() == expected);
-    std::vector<Json> twice = once;
-    twice.push_back(Json::array({reference("inner", first)}));
-    CHECK(test::output_of(model_of(twice_plus_one(twice, {}, reference("inner", first + 1))), x).to_vector() == again);
-    const Json sum = called("Add", "sum", {Json::array({reference("inner", first), reference("inner", first + 1)})});
-    CHECK(test::output_of(model_of(twice_plus_one(twice, {sum}, reference("sum", 0))), x).to_vector() ==
-          std::vector<double>{7 + 15, -9 - 17});
+  for (const char* kind : {"Functional", "Model", "Sequential"}) {
+    for (const unsigned first : {0U, 1U}) {
+      INFO(kind << " " << first);
+      const auto values = [&](const std::vector<Json>& calls, const std::vector<Json>& more, const Json& output) {
+        return test::output_of(model_of(twice_plus_one(calls, more, output, kind)), x).to_vector();
+      };
+      CHECK(values(once, {}, reference("inner", first)) == expected);
+      std::vector<Json> twice = once;
+      twice.push_back(Json::array({reference("inner", first)}));
+      CHECK(values(twice, {}, reference("inner", first + 1)) == again);
+      const Json sum = called("Add", "sum", {Json::array({reference("inner", first), reference("inner", first + 1)})});
+      CHECK(values(twice, {sum}, reference("sum", 0)) == std::vector<double>{7 + 15, -9 - 17});
+    }
   }
   CHECK_THAT(error_of([&] { model_of(twice_plus_one(once, {}, reference("inner", 2))); }),
              Contains("expected one of the 1 calls of layer \"inner\", got number 2"));

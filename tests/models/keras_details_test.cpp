@@ -84,7 +84,9 @@ TEST_CASE("all layers of a file of Keras compute in one type, float32 or float64
 TEST_CASE("a model is written for Keras with its type in all layers and calls") {
   const auto vector = Input({3}), tokens = Input({.shape = {2}, .dtype = DType::int64});
   const auto embedded = Flatten()(Embedding({.input_dim = 5, .output_dim = 2})(tokens));
-  Model model({vector, tokens}, Concatenate()({Dense({.units = 2})(vector), embedded}));
+  const auto between = Input({2}), inside = Input({2});
+  const Model deep(inside, Activation(relu)(inside)), plain(between, deep(between));  // without parameters
+  Model model({vector, tokens}, Concatenate()({plain(Dense({.units = 2})(vector)), embedded}));
   for (const DType type : {DType::float32, DType::float64}) {
     model.convert(type);
     std::vector<std::string> types;
@@ -92,7 +94,8 @@ TEST_CASE("a model is written for Keras with its type in all layers and calls") 
     const auto of_tokens = std::ranges::count(types, "int64");
     CHECK(of_tokens == 2);  // the input and the call of Embedding
     CHECK(std::ranges::count(types, std::string(to_string(type))) == std::ssize(types) - of_tokens);
-    CHECK(types.size() > 8);
+    CHECK(types.size() > 12);
+    CHECK(read_graph(graph_to_keras(model)).dtype() == type);
   }
 }
 

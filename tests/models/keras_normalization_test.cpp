@@ -41,6 +41,8 @@ TEST_CASE("a Normalization of Keras that has mean and variance among its options
   check_values(read("Normalization", R"("axis": [-1], "mean": [1, 2, -3], "variance": [4, 1, 0.25])"),
                {0, 0, 12, -2.5, 3, -6});
   check_values(read("Normalization", R"("axis": -1, "mean": 1, "variance": [[[4.0]]])"), {0, 0.5, 1, -2.5, 2, -3.5});
+  const Model constant = read("Normalization", R"("mean": [1, 2, 3], "variance": [0, 1, 1])");
+  CHECK(constant.parameter("tested/variance").value().to_vector() == std::vector<double>{0, 1, 1});
 }
 
 TEST_CASE("a Normalization of Keras in models inside of models has the mean and variance of its options") {

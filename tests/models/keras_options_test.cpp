@@ -185,6 +185,9 @@ TEST_CASE("an option of xtape is written in the form of Keras 3") {
        R"({"height_factor": [-0.25, 0.5], "width_factor": null, "data_format": "channels_last"})"},
       {"RandomContrast", R"({"factor": {"low": -0.25, "high": 0.5}, "value_low": 1.5, "value_high": 5.5})",
        R"({"factor": [0.25, 0.5], "value_range": [1.5, 5.5]})"},
+      {"RandomContrast", R"({"factor": {"low": -1, "high": 1}, "value_low": 0, "value_high": 1})",
+       R"({"factor": [1.0, 1.0], "value_range": [0, 1]})"},
+      {"GaussianNoise", R"({"stddev": 1})", R"({"stddev": 1})"},
       {"Resizing", R"({"align_corners": false})", R"({"data_format": "channels_last"})"},
       {"InputLayer", R"({"shape": [-1, 3], "dtype": "int64"})",
        R"({"batch_shape": [null, null, 3], "dtype": "int64"})"},
@@ -192,6 +195,30 @@ TEST_CASE("an option of xtape is written in the form of Keras 3") {
   for (const Row& row : rows) {
     INFO(row.type << " " << row.ours);
     CHECK(written(row.type, Json::parse(row.ours)) == nlohmann::json::parse(row.keras));
+  }
+}
+
+TEST_CASE("the order of axes is written for the classes that have it in Keras 3, whatever other options they have") {
+  std::vector<std::string> types{"CenterCrop", "Flatten", "RandomCrop", "RandomFlip", "Resizing", "SpatialDropout2D"};
+  for (const char* name : {"Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose",
+                           "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"}) {
+    types.emplace_back(name);
+  }
+  for (const int axes : {1, 2, 3}) {
+    for (const char* name : {"MaxPooling", "AveragePooling", "GlobalMaxPooling", "GlobalAveragePooling"}) {
+      types.push_back(fmt::format("{}{}D", name, axes));
+    }
+    if (axes == 1) continue;
+    for (const char* name : {"Cropping", "UpSampling", "ZeroPadding"})
+      types.push_back(fmt::format("{}{}D", name, axes));
+  }
+  for (const std::string& type : types) {
+    INFO(type);
+    for (const Json& ours : {Json::object(), Json{{"keepdims", true}}}) {
+      nlohmann::json expected = test::plain(ours);
+      expected["data_format"] = "channels_last";
+      CHECK(written(type, ours) == expected);
+    }
   }
 }
 
@@ -291,7 +318,8 @@ TEST_CASE("a value that only Keras or only xtape has is an error that names the 
        "bias_correction: expected false, got true; Keras has no such option"},
       {"Resizing", R"({"align_corners": true})", "align_corners: expected false, got true"},
       {"UpSampling2D", R"({"align_corners": true})", "align_corners: expected false, got true"},
-      {"RandomContrast", R"({"factor": {"low": 0.25, "high": 0.5}})", "factor: expected a range in [-1, 1]"},
+      {"RandomContrast", R"({"factor": {"low": 0.25, "high": 0.5}})",
+       "factor: expected a range in [-1, 1] that contains 0 and is wider above it, as Keras needs, got [0.25, 0.5]"},
       {"RandomContrast", R"({"factor": {"low": -0.75, "high": 0.5}})", "factor: expected a range in [-1, 1]"},
       {"RandomContrast", R"({"factor": {"low": -0.5, "high": 1.5}})", "factor: expected a range in [-1, 1]"},
   };

@@ -93,6 +93,19 @@ TEST_CASE("a padded convolution may be called twice, be frozen, lie in a model, 
   }
 }
 
+TEST_CASE("a padded convolution may be in front of a layer of several outputs, and its layer gets a free name") {
+  const SymbolicTensor x = Input({4, 4, 2}), inside = Input({4, 4, 2});
+  const Model parts({inside}, {Activation(relu)(inside), Activation(tanh)(inside)}, {.name = "parts"});
+  auto y = Conv2D({.filters = 2, .kernel_size = 3, .padding = {1, 1, 1, 1}, .name = "c"})(x);
+  for (const char* name : {"c_padding", "c_padding_1", "c_padding_1_1"}) y = Activation(sigmoid, {.name = name})(y);
+  const std::vector<SymbolicTensor> both = parts.call({y});
+  Model model(x, Subtract()({both[1], both[0]}), {.seed = 3});
+  model.convert(DType::float64);
+  for (const char* file : keras_files) {
+    CHECK(saved_and_read(model, file).layer("c_padding_1_1_1").type() == "ZeroPadding2D");
+  }
+}
+
 TEST_CASE("a layer that Keras lacks is named, not the convolution in front of it") {
   const SymbolicTensor x = Input({4, 4, 2});
   const auto y = Conv2D({.filters = 4, .kernel_size = 3, .padding = {1, 1, 1, 1}})(x);

@@ -153,6 +153,8 @@ TEST_CASE("a custom layer is made by the factory of its type") {
              Catch::Contains("load_model: ") &&
                  Catch::Contains(
                      "custom_layers: expected the names and factories of classes that are not xtape's, got Dense"));
+  CHECK_THAT(load({.custom_layers = {{"Model", make_layer<Scale>}}}), Catch::EndsWith("not xtape's, got Model"));
+  CHECK_THAT(load({.custom_layers = {{"Scale", nullptr}}}), Catch::EndsWith("not xtape's, got Scale"));
   CHECK_THAT(load({.custom_layers = {{"Scale", make_layer<FlattenLayer>}}}),
              Catch::Contains("load_model: ") &&
                  Catch::Contains("layers[1] (Scale scale_1): expected no options, got \"factor\""));
@@ -345,6 +347,18 @@ class Nested final : public Layer {
  private:
   std::int64_t number_;
 };
+
+TEST_CASE("integers of options in JSON are at most 2^62") {
+  for (const char* form : {R"({{"a": {}}})", R"({{"a": [1, {}]}})"}) {
+    const auto read = [&](const char* number) {
+      config_from_json(Json::parse(fmt::format(fmt::runtime(form), number)));
+    };
+    CHECK_NOTHROW(read("4611686018427387904"));
+    CHECK_NOTHROW(read("-4611686018427387905"));
+    CHECK_THAT(error_of([&] { read("4611686018427387905"); }),
+               Catch::StartsWith("a: expected an option's value, got "));
+  }
+}
 
 TEST_CASE("an integer beyond the limits is found in parts of options too") {
   const test::TemporaryFolder folder;

@@ -130,6 +130,7 @@ TEST_CASE("every metric is written as the class of Keras, and is the same after 
       {metric::accuracy(), R"("accuracy")"},
       {metric::binary_accuracy({.threshold = 0.25}),
        R"(["BinaryAccuracy", {"name": "binary_accuracy", "threshold": 0.25}])"},
+      {metric::top_k_accuracy({.k = 12}), R"(["SparseTopKCategoricalAccuracy", {"name": "top_12_accuracy", "k": 12}])"},
       {metric::top_k_accuracy({.k = 2}), R"(["SparseTopKCategoricalAccuracy", {"name": "top_2_accuracy", "k": 2}])"},
       {metric::precision({.threshold = 0.25}), R"(["Precision", {"name": "precision", "thresholds": 0.25}])"},
       {metric::recall({.threshold = 0.25}), R"(["Recall", {"name": "recall", "thresholds": 0.25}])"},
@@ -419,6 +420,8 @@ TEST_CASE("every option of a schedule is read from Keras's config, and written t
           "boundaries: expected a list of numbers, got [3,\"x\"]");
   refused(R"(["PiecewiseConstantDecay", {"boundaries": [3], "values": [1, true]}])",
           "values: expected a list of numbers, got [1,true]");
+  refused(R"(["CosineDecay", {"initial_learning_rate": 2, "decay_steps": 1e15}])",
+          "decay_steps: expected a whole number, got 1000000000000000");
   refused(R"(["CosineDecay", {"decay_steps": 100}])", "initial_learning_rate: expected a number, got null");
   refused(R"(["ExponentialDecay", {"initial_learning_rate": 2, "decay_steps": 10, "decay_rate": 0.5, "x": 1}])",
           "x: expected an option that xtape has, got another one with the value 1");

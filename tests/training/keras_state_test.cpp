@@ -114,6 +114,47 @@ TEST_CASE("the state of an optimizer is the same after writing it for Keras and 
   }
 }
 
+TEST_CASE("the last variable of Nadam is the product of the momentums of all steps") {
+  // u_t = beta1 (1 - 0.5 * 0.96^t) as in Keras's Nadam
+  const Model model = one_output();
+  Nadam nadam(model.parameters(), {.beta1 = 0.75});
+  double product = 1;
+  for (int t = 0; t <= 3; ++t) {
+    if (t > 0) {
+      step_with_ones(nadam, model);
+      product *= 0.75 * (1 - 0.5 * std::pow(0.96, t));
+    }
+    const std::vector<Tensor> variables = optimizer_variables(nadam, model.named_parameters());
+    REQUIRE(variables.back().shape().rank() == 0);
+    CHECK(variables.back().item() == Approx(product).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("the variables of a file are those of the parameters that are trained") {
+  const TemporaryFolder folder;
+  for (const bool frozen : {false, true}) {
+    const SymbolicTensor x = Input({2});
+    const Model model(x, Dense({.units = 2, .name = "last"})(Dense({.units = 3, .name = "first"})(x)), {.seed = 2});
+    model.layer("first").set_trainable(!frozen);
+    Adam adam(model.parameters());
+    Gradients gradients;
+    for (const Parameter& parameter : model.parameters()) {
+      if (parameter.trainable()) gradients.add(parameter, Tensor::ones(parameter.shape()));
+    }
+    adam.step(gradients);
+    save_keras_training(model, adam, folder / "m.keras", {.loss = loss::poisson()});
+    const KerasTraining run = load_keras_training(folder / "m.keras");
+    CHECK(run.model.parameter("first/kernel").trainable() == !frozen);
+    CHECK(run.optimizer->iterations() == 1);
+    const auto before = adam.named_state(), after = run.optimizer->named_state();
+    REQUIRE(before.size() == after.size());
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      CHECK(before[i].first == after[i].first);
+      CHECK(identical(before[i].second, after[i].second));
+    }
+  }
+}
+
 TEST_CASE("all parts of a training that xtape does not have are listed in the order of Keras's compile") {
   const TemporaryFolder folder;
   const std::filesystem::path path = folder / "m.keras";

@@ -135,6 +135,14 @@ TEST_CASE("losses that xtape does not have are described in words, or given") {
   refused("null", "problem: loss: expected a loss for each output, got none");
   CHECK(losses_of(R"({"loss": "mse", "loss_weights": "heavy"})", one) ==
         "problem: loss: loss_weights: expected numbers, got \"heavy\"");
+  CHECK(losses_of(R"({"loss": {"class_name": "Huber"}})", one) == "huber 1");
+  for (const std::string list : {R"(["mse"])", R"(["mse", "mae", "mse"])", "[]"}) {
+    const std::string problem = ": expected one element for each of 2 outputs, got ";
+    std::string text = list;
+    std::erase(text, ' ');
+    CHECK(losses_of("{\"loss\": " + list + "}", two_outputs()) ==
+          "problem: loss of output kind" + problem + text + "; loss of output price" + problem + text);
+  }
   refused("7", "problem: loss: expected a name, or an object with class_name and config, got 7");
 }
 
@@ -154,6 +162,13 @@ TEST_CASE("metrics of Keras have the names of all versions") {
   CHECK(metrics_of(R"({"metrics": ["mae"]})", two) == "kind:mean_absolute_error; price:mean_absolute_error");
   CHECK(metrics_of(R"({"metrics": [["acc"], ["mae", "mse"]]})", two) ==
         "kind:accuracy; price:mean_absolute_error; price:mean_squared_error");
+  const SymbolicTensor steps = Input({5, 2});
+  const Model yes_no(steps, Dense({.units = 1})(steps)), of_classes(steps, Dense({.units = 3})(steps));
+  CHECK(metrics_of(R"({"metrics": ["accuracy"]})", yes_no) == ":binary_accuracy");  // of each step
+  CHECK(metrics_of(R"({"metrics": ["accuracy"]})", of_classes) == ":accuracy");
+  CHECK(metrics_of(R"({"metrics": [{"class_name": "AUC", "config": {"num_thresholds": 2, "thresholds": []}}]})", one) ==
+        ":auc (thresholds 2)");
+  CHECK(metrics_of(R"({"metrics": [{"class_name": "Poisson"}]})", one) == ":poisson");
   CHECK(metrics_of(R"({"metrics": {"price": ["mae"]}})", two) == "price:mean_absolute_error");
   CHECK(metrics_of(R"({"metrics": ["mine"]})", one) ==
         "problem: metric: expected a metric that xtape has, got mine; give it in "
@@ -242,6 +257,9 @@ TEST_CASE("optimizers of Keras have the formulas of their version") {
   CHECK(optimizer_of("Nadam", R"({"name": "n", "learning_rate": 0.1, "decay": 0.003})") ==
         "Nadam: rate 0.1, beta1 0.9, beta2 0.999, epsilon 1e-07, momentum_decay 0.003, weight_decay 0, clip_norm 0, "
         "clip_value 0");
+  for (const char* early : {R"({"lr": 0.1})", R"({"name": "n", "learning_rate": 0.1})"}) {  // the default before 2.11
+    CHECK_THAT(optimizer_of("Nadam", early), Catch::Contains("momentum_decay 0.004,"));
+  }
   CHECK(optimizer_of("SGD", R"({"lr": 0.1, "clipnorm": 2})") ==
         "SGD: rate 0.1, momentum 0, nesterov false, weight_decay 0, clip_norm 2, clip_value 0");
   CHECK(
@@ -278,6 +296,11 @@ TEST_CASE("optimizers of Keras have the formulas of their version") {
   refused("SGD", R"({"decay": 0.5, "learning_rate": {"class_name": "ExponentialDecay", "config": {
                      "initial_learning_rate": 1, "decay_steps": 10, "decay_rate": 0.5}}})",
           "decay: expected none with a schedule, got 0.5");
+  const std::string long_name(100, 'w');
+  refused("SGD", "{\"learning_rate\": 0.1, \"" + long_name + "\": 1}",
+          long_name.substr(0, 60) + ": expected an option that xtape has, got another one with the value 1");
+  CHECK(error_of([&] { optimizer_of("SGD", "{\"learning_rate\": 0.1, \"" + long_name + "\": 1}"); }) ==
+        long_name.substr(0, 60) + ": expected an option that xtape has, got another one with the value 1");
   refused("SGD", R"({"learning_rate": 0.1, "wobble": 1})",
           "wobble: expected an option that xtape has, got another one with the value 1");
 }
@@ -383,7 +406,7 @@ TEST_CASE("the number of steps is a floating-point number in files of Keras 1 an
   };
   const auto read = [&](const std::string& config, double steps) {
     KerasOptimizerSource source{.serialized = parse_json(R"({"class_name": "Adam", "config": )" + config + "}"),
-                                .variables = {stored(Tensor::scalar(steps))},
+                                .variables = {stored(Tensor::scalar(steps, DType::float64))},
                                 .trained = model.named_parameters()};
     for (int slot = 0; slot < 2; ++slot) {
       for (const Parameter& parameter : model.parameters()) {
@@ -397,8 +420,9 @@ TEST_CASE("the number of steps is a floating-point number in files of Keras 1 an
   CHECK(optimizer->iterations() == 7);
   CHECK(optimizer->named_state()[0].second.to_vector()[0] == 1);
   CHECK(optimizer->named_state()[1].second.to_vector()[0] == 2);
+  CHECK(read(keras1, 2147483647)->iterations() == 2147483647);
   CHECK(read(R"({"name": "a", "learning_rate": 0.001})", 7)->iterations() == 0);  // of tf.keras: another number
-  for (const double steps : {-1.0, 0.5, 1e12, std::nan("")}) {
+  for (const double steps : {-1.0, 0.5, 2147483648.0, 1e12, std::nan("")}) {
     CHECK_THAT(error_of([&] { read(keras1, steps); }), Catch::Contains("expected fewer than 2^31 steps"));
   }
 }

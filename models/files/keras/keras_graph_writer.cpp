@@ -9,9 +9,13 @@
 namespace xtape {
 namespace {
 
-using WrittenLayers = std::set<const Layer*>;
+/// What is known while the graph is written.
+struct Writing {
+  DType dtype;  ///< of the whole model; models in it may have no parameters, which tell the type
+  std::set<const Layer*> layers = {};
+};
 
-Json keras_graph_of(const Model& model, WrittenLayers& written);
+Json keras_graph_of(const Model& model, Writing& written);
 
 /// The number of each node among the calls of its layer.
 class Numbers {
@@ -28,28 +32,28 @@ class Numbers {
   std::vector<std::size_t> numbers_;
 };
 
-std::string type_text(const Model& model, DType dtype) {
-  return std::string(to_string(dtype == DType::float32 ? model.dtype() : dtype));
+std::string type_text(const Writing& written, DType dtype) {
+  return std::string(to_string(dtype == DType::float32 ? written.dtype : dtype));
 }
 
 Json history_of(const Model& model, const Numbers& numbers, NodeOutput value) {
   return {model.nodes()[value.node].layer->name(), numbers[value.node], value.output};
 }
 
-Json tensor_of(const Model& model, const Numbers& numbers, NodeOutput value) {
+Json tensor_of(const Model& model, const Numbers& numbers, NodeOutput value, const Writing& written) {
   const TensorSpec& spec = model.nodes()[value.node].outputs[value.output].spec();
   Json shape = Json::array({nullptr});
   for (const Extent extent : spec.shape) shape.push_back(extent.known() ? Json(extent.value()) : Json());
   Json config;
   config["shape"] = shape;
-  config["dtype"] = type_text(model, spec.dtype);
+  config["dtype"] = type_text(written, spec.dtype);
   config["keras_history"] = history_of(model, numbers, value);
   return {{"class_name", "__keras_tensor__"}, {"config", config}};
 }
 
-Json call_of(const Model& model, const Numbers& numbers, const ModelNode& node) {
+Json call_of(const Model& model, const Numbers& numbers, const ModelNode& node, const Writing& written) {
   Json tensors = Json::array(), arguments = Json::array();
-  for (const NodeOutput& input : node.inputs) tensors.push_back(tensor_of(model, numbers, input));
+  for (const NodeOutput& input : node.inputs) tensors.push_back(tensor_of(model, numbers, input, written));
   if (tensors.size() == 1) {
     arguments = tensors;
   } else {
@@ -68,8 +72,8 @@ int rank_of_input(const Model& model, const Layer& layer) {
   return -1;
 }
 
-Json keras_layer_of(const Model& model, const std::shared_ptr<Layer>& layer, WrittenLayers& written) {
-  check(written.insert(layer.get()).second || layer->named_parameters().empty(),
+Json keras_layer_of(const Model& model, const std::shared_ptr<Layer>& layer, Writing& written) {
+  check(written.layers.insert(layer.get()).second || layer->named_parameters().empty(),
         "layer {}: expected a layer with parameters in one model alone, got one that is in a model and in another that "
         "is a layer of it; what they share would be lost",
         layer->name());
@@ -83,14 +87,14 @@ Json keras_layer_of(const Model& model, const std::shared_ptr<Layer>& layer, Wri
     Json config{{"name", layer->name()}};
     if (!layer->named_parameters().empty())
       config["trainable"] = layer->trainable();  // SpatialDropout has no such option
-    if (type != "InputLayer") config["dtype"] = to_string(model.dtype());
+    if (type != "InputLayer") config["dtype"] = to_string(written.dtype);
     try {
       config.update(options_to_keras(type, layer->config()));
       check_keras_axes(type, config, rank_of_input(model, *layer));
     } catch (const Error& error) {
       fail_as(error, "layer {} of class {}: {}", layer->name(), type, error.what());
     }
-    if (type == "InputLayer" && config.at("dtype") == "float32") config["dtype"] = to_string(model.dtype());
+    if (type == "InputLayer" && config.at("dtype") == "float32") config["dtype"] = to_string(written.dtype);
     json = {{"module", "keras.layers"}, {"class_name", type}, {"config", config}, {"registered_name", nullptr}};
   }
   json["name"] = layer->name();
@@ -109,7 +113,7 @@ Json tensors_of(const Model& model, const Numbers& numbers, const std::vector<No
   return list.size() == 1 ? Json(list[0]) : list;
 }
 
-Json keras_graph_of(const Model& model, WrittenLayers& written) {
+Json keras_graph_of(const Model& model, Writing& written) {
   const Numbers numbers(model);
   Json layers = Json::array();
   std::map<const Layer*, std::size_t> places;
@@ -120,7 +124,7 @@ Json keras_graph_of(const Model& model, WrittenLayers& written) {
   }
   for (const ModelNode& node : model.nodes()) {
     const std::size_t place = places.at(node.layer.get());
-    if (!is_input(*node.layer)) layers[place]["inbound_nodes"].push_back(call_of(model, numbers, node));
+    if (!is_input(*node.layer)) layers[place]["inbound_nodes"].push_back(call_of(model, numbers, node, written));
   }
   std::vector<NodeOutput> inputs;
   for (const std::size_t node : model.input_nodes()) inputs.push_back({node});
@@ -140,7 +144,7 @@ Json keras_graph_of(const Model& model, WrittenLayers& written) {
 
 Json graph_to_keras(const Model& model) {
   try {
-    WrittenLayers written;
+    Writing written{.dtype = model.dtype()};
     return keras_graph_of(model, written);
   } catch (const Json::exception& error) {
     fail("expected names in UTF-8, got: {:.200}", error.what());
