@@ -1,11 +1,15 @@
 #include "gradcheck/gradient_check.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <numeric>
 #include <set>
 #include <tuple>
 
 #include "framework/ops/ops.hpp"
 #include "framework/tensor/elementwise.hpp"
+#include "framework/tensor/random.hpp"
 #include "gradcheck/gradient_probe.hpp"
 #include "tests/support/support.hpp"
 
@@ -173,18 +177,42 @@ TEST_CASE("the checker reports if rounding hides the derivative") {
 }
 
 TEST_CASE("an error that a larger derivative hides is found element by element and output by output") {
-  // y = (c (x0 + x1), x0); the derivative of the second output is doubled, which is invisible in a sum with the first
-  // output
+  // y = (c (x0 + x1 + ...), x0); the derivative of the second output is doubled, which is invisible in a sum with the
+  // first output
   constexpr double c = 1e9;
   const auto hidden = [](const Variable& x) {
-    const double* v = x.value().data<double>();
-    return record("hidden", Tensor::of({2}, {c * (v[0] + v[1]), v[0]}, DType::float64),
-                  {{x, [](const Tensor& dy) {
+    const std::vector<double> v = x.value().to_vector();
+    return record("hidden", Tensor::of({2}, {c * std::accumulate(v.begin(), v.end(), 0.0), v[0]}, DType::float64),
+                  {{x, [size = x.size()](const Tensor& dy) {
                       const double* d = dy.data<double>();
-                      return Tensor::of({2}, {c * d[0] + 2 * d[1], c * d[0]}, DType::float64);
+                      Tensor dx = Tensor::full({size}, c * d[0], DType::float64);
+                      dx.mutable_data<double>()[0] += 2 * d[1];
+                      return dx;
                     }}});
   };
-  CHECK_FALSE(check_gradient(hidden, {{2}}, {.full_up_to = 2, .float32 = false}));
+  for (const std::int64_t size : {2, 250}) {
+    INFO(size);
+    CHECK_FALSE(check_gradient(hidden, {{size}}, {.full_up_to = size, .float32 = false}));
+  }
+}
+
+TEST_CASE("another seed takes other directions and elements of a large input") {
+  const auto points = [](std::uint64_t seed) {
+    std::set<std::vector<double>> seen;
+    const auto observed = [&](const Variable& x) {
+      if (x.dtype() == DType::float64) seen.insert(x.value().to_vector());
+      return x * 2.0;
+    };
+    const Tensor value = RandomStream(1).uniform({30}, -1, 1, DType::float64);
+    CHECK(check_gradient_at(observed, {{"x", value}},
+                            {.seed = seed, .full_up_to = 10, .directions = 2, .sampled_elements = 2}));
+    return seen;
+  };
+  const auto first = points(1), second = points(2);
+  CHECK(points(1) == first);
+  std::set<std::vector<double>> both;
+  std::ranges::set_intersection(first, second, std::inserter(both, both.begin()));
+  CHECK(both.size() + 8 <= first.size());  // the directions are others: at least two, with four points each
 }
 
 TEST_CASE("the requested number of elements is sampled from all of a large input") {

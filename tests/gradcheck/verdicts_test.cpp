@@ -1,5 +1,6 @@
 // The verdicts of the gradient checker from the comparisons of single probes, at the limits of its options, and the
 // names and errors of its reports on layers and models.
+#include <algorithm>
 #include <functional>
 
 #include "framework/ops/ops.hpp"
@@ -49,7 +50,32 @@ class Kinked final : public Layer {
   double distance_;
 };
 
+/// Keeps the smallest and the largest input of all training passes that are not recorded.
+class Watching final : public Layer {
+ public:
+  Watching() : Layer("watching") {}
+  std::string type() const override { return "Watching"; }
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return inputs; }
+  std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>&) const override {
+    return {{.name = "moving", .shape = {1}, .initializer = zeros(), .trainable = false}};
+  }
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
+    if (pass.mode() == Mode::training && inputs[0].shape()[0] == 4) {
+      for (const double x : inputs[0].value().to_vector()) least = std::min(least, x), most = std::max(most, x);
+    }
+    return {inputs[0] * 2.0};
+  }
+  mutable double least = 1e9, most = -1e9;
+};
+
 }  // namespace
+
+TEST_CASE("the layer check moves the averages of a layer with inputs from the upper third of the range") {
+  const auto layer = std::make_shared<Watching>();
+  CHECK(check_layer(layer, {{50}}, {.batches = {1, 3}, .gradient = {.low = 3, .high = 9}}));
+  CHECK((layer->least >= 7 && layer->least < 7.1));
+  CHECK((layer->most < 9 && layer->most > 8.9));
+}
 
 TEST_CASE("two probes at kinks are always allowed, and a share of many as the options say") {
   CHECK(verdict_of(10, 2, 1) == Verdict::right);

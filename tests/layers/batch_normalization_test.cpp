@@ -47,6 +47,30 @@ TEST_CASE("NaN and infinity reach the moving averages, and a variance out of ran
   }
 }
 
+TEST_CASE("with bias correction the averages are those of the batches so far, weighted by the momentum") {
+  for (const double momentum : {0.5, 0.9}) {
+    BatchNormalization layer({.momentum = momentum, .epsilon = 1e-3, .bias_correction = true});
+    layer(Input({1}));
+    InitialStreams taken;
+    layer->initialize(0, 0, taken);
+    for (const auto& [name, parameter] : layer->named_parameters()) {
+      parameter.set_value(parameter.value().to(DType::float64));
+    }
+    double means = 0, variances = 0, weights = 0;
+    for (const double center : {2.0, -1.0, 7.0}) {  // batches of the mean `center` and the unbiased variance 2 center^2
+      ForwardPass pass(Mode::training);
+      layer->call({Tensor::of({2, 1}, {0, 2 * center}, DType::float64)}, pass);
+      pass.commit();
+      means = momentum * means + center;
+      variances = momentum * variances + 2 * center * center;
+      weights = momentum * weights + 1;
+      ForwardPass inference(Mode::inference);
+      const Tensor y = layer->call({Tensor::of({1, 1}, {3}, DType::float64)}, inference)[0].value();
+      CHECK(y.item() == Approx((3 - means / weights) / std::sqrt(variances / weights + 1e-3)).epsilon(1e-10));
+    }
+  }
+}
+
 TEST_CASE("the moving averages of a constant channel reach its value exactly") {
   for (const double value : {1e7 + 3, 250.3, -0.7, 1e-30}) {
     const Tensor batch = Tensor::full({8, 1}, value);

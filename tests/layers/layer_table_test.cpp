@@ -18,23 +18,23 @@ using namespace xtape;
 
 namespace {
 
+using Maker = std::function<std::shared_ptr<Layer>(const std::string& name)>;
+
 struct Row {
   std::string type;
-  std::function<std::shared_ptr<Layer>()> make;
+  Maker make;
   std::vector<Shape> samples;
   LayerCheckOptions options = {};
 };
 
 template <class Handle>
-std::function<std::shared_ptr<Layer>()> make(typename Handle::Options options) {
-  return [options] { return Handle(options).definition(); };
+Maker make(typename Handle::Options options) {
+  return [options](const std::string& name) mutable { return options.name = name, Handle(options).definition(); };
 }
 
 using Numbers = std::vector<std::int64_t>;
 
-std::function<std::shared_ptr<Layer>()> operation(const OperatorLayer::Options& options) {
-  return make<Operator>(options);
-}
+Maker operation(const OperatorLayer::Options& options) { return make<Operator>(options); }
 
 /// Layers that draw random numbers: in float32 they would draw others.
 const LayerCheckOptions drawing{.gradient = {.float32 = false}};
@@ -281,7 +281,7 @@ const std::vector<Row>& rows() {
 TEST_CASE("every layer's derivatives agree with central differences, in both modes, at two batch sizes") {
   for (const Row& row : rows()) {
     INFO(row.type);
-    CHECK(check_layer(row.make(), row.samples, row.options));
+    CHECK(check_layer(row.make(""), row.samples, row.options));
   }
 }
 
@@ -306,7 +306,7 @@ TEST_CASE("for all inputs that a layer accepts it computes outputs of the inferr
   for (const Row& row : rows()) {
     for (int i = 0; i < 60; ++i) {
       const std::vector<TensorSpec> specs = changed_inputs(row, random);
-      const std::shared_ptr<Layer> layer = row.make();
+      const std::shared_ptr<Layer> layer = row.make("");
       std::vector<TensorSpec> inferred;
       try {
         inferred = layer->build(specs);
@@ -343,7 +343,7 @@ TEST_CASE("every layer is restored from a file with the same options, and comput
     const bool tokens = !row.options.dtypes.empty();
     const DType dtype = tokens ? row.options.dtypes[0] : DType::float32;
     for (const Shape& sample : row.samples) inputs.push_back(Input({.shape = sample, .dtype = dtype}));
-    const std::shared_ptr<Layer> layer = row.make();
+    const std::shared_ptr<Layer> layer = row.make("");
     const Model model(inputs, layer->connect_one(inputs), {.seed = 5});
     save_model(model, folder / "model.safetensors");
     const Model loaded = load_model(folder / "model.safetensors");
@@ -384,7 +384,8 @@ TEST_CASE("every layer in the source has a row in the table") {
   std::set<std::string> known{"InputLayer", "Lambda"};  // Lambda: tests/layers/lambda_test.cpp
   for (const Row& row : rows()) {
     known.insert(row.type);
-    CHECK(row.make()->type() == row.type);
+    CHECK(row.make("")->type() == row.type);
+    CHECK(row.make("given")->name() == "given");
     CHECK(builtin_layers().contains(row.type));
   }
   const std::regex type("type\\(\\) const override \\{ return \"(\\w+)\"");

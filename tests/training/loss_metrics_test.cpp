@@ -126,6 +126,8 @@ TEST_CASE("losses reject targets and options that do not fit") {
         }) == "dice: expected targets in [0, 1], got 2 at element 1");
   CHECK(error_of([&] { tversky(x, t, {}, {.alpha = -1}); }) ==
         "tversky: expected finite alpha and beta of at least 0, got -1 and 0.5");
+  CHECK(error_of([&] { tversky(x, t, {}, {.alpha = 0.25, .beta = -2}); }) ==
+        "tversky: expected finite alpha and beta of at least 0, got 0.25 and -2");
   CHECK(error_of([&] {
           categorical_hinge(x, Tensor::labels({0, 2}));
         }) == "one_hot: expected indices in [0, 2), got 2");

@@ -127,6 +127,7 @@ TEST_CASE("every option of Checkpoint") {
                         {"every_steps", [](Options& o) { o.every_steps = 3; }, {12, 9, 8}},
                         {"best", [](Options& o) { o.best = "loss"; }, {12, 8, 4, -1}}},
                        outcome);
+  CHECK(outcome({.folder = "", .every_epochs = 0}) == Numbers{12});  // only at the end
 }
 
 TEST_CASE("every hook of LambdaCallback") {

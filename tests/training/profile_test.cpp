@@ -156,6 +156,15 @@ TEST_CASE("a profile trains the given number of steps and rejects invalid option
   CHECK(sgd.iterations() == 2 + 4);  // the data has two batches: three steps are two passes over it
   profile(model, sgd, data, {.batch_size = 10, .steps = 1});  // all samples in one batch
   CHECK(sgd.iterations() == 2 + 4 + 2 + 1);
+  int calls = 0;
+  const Loss counted("counted",
+                     [&](const Variable& outputs, const Tensor& targets) {
+                       ++calls;
+                       return softmax_cross_entropy(outputs, targets);
+                     },
+                     {.targets = LossTargets::classes});
+  profile(model, sgd, data, {.batch_size = 4, .steps = 2, .loss = counted});
+  CHECK(calls == 2 + 2);  // the first pass over the data is not measured
   CHECK(error_of([&, &m = model, &d = data] { profile(m, sgd, d, {.steps = 0}); }) ==
         "profile: expected at least 1 step, got 0");
   CHECK(error_of([&, &m = model, &d = data] { profile(m, sgd, d, {.batch_size = 11}); }) ==
