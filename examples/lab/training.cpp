@@ -109,17 +109,17 @@ std::vector<Figure> train_resnet(const SplitData& signs, std::uint64_t seed) {
   Adam adam(model.parameters());
   const History history =
       fit(model, adam, signs.train, {.epochs = resnet_epochs, .batch_size = resnet_batch, .seed = seed});
-  const EpochResult& first = history.epochs().front();
-  const EpochResult& second = history.last();
-  const auto speed = [&](const EpochResult& epoch) {
-    return milliseconds_per_image(epoch["seconds"], signs.train.size());
+  std::vector<Figure> figures;
+  const auto add = [&](const std::string& name, const EpochResult& epoch, const std::vector<double>& report,
+                       double seconds, double milliseconds) {
+    const double measured = epoch["seconds"];
+    figures.push_back(quality(name, "loss, accuracy", report, epoch.figures));
+    figures.push_back(time_figure(name, "seconds (of 1080 images)", seconds, measured));
+    figures.push_back(
+        time_figure(name, "ms per image", milliseconds, milliseconds_per_image(measured, signs.train.size())));
   };
-  std::vector<Figure> figures{quality("epoch 1/2", "loss, accuracy", {3.2086, 0.2454}, first.figures),
-                              time_figure("epoch 1/2", "seconds (of 1080 images)", 81, first["seconds"]),
-                              time_figure("epoch 1/2", "ms per image", 75, speed(first)),
-                              quality("epoch 2/2", "loss, accuracy", {2.2404, 0.3296}, second.figures),
-                              time_figure("epoch 2/2", "seconds (of 1080 images)", 82, second["seconds"]),
-                              time_figure("epoch 2/2", "ms per image", 76, speed(second))};
+  add("epoch 1/2", history.epochs().front(), {3.2086, 0.2454}, 81, 75);
+  add("epoch 2/2", history.last(), {2.2404, 0.3296}, 82, 76);
   append(figures, evaluations(model, adam.iterations(), signs, seed));
   return figures;
 }

@@ -22,7 +22,11 @@ const std::string number = "(-?[0-9.]+)";
 const std::map<std::string, std::vector<Figure>> figures{
     {"quickstart", {{"test: loss #", 0.3, 0.9}, {"test: .*, accuracy #", 0.65, 0.9}}},
     {"manual_loop", {{"epoch  80: loss #", 0, 0.3}, {"test accuracy #", 0.9, 1}}},
-    {"gradient_penalty", {{"step 1500: distance #", 4.9, 5.4}, {"step 1500: .*slope #", 1, 1.05}}},
+    {"gradient_penalty",
+     {{"step  300: distance #", 3.7, 4.3},
+      {"step  300: .*slope #", 0.9, 1.05},
+      {"step 1500: distance #", 4.9, 5.4},
+      {"step 1500: .*slope #", 1, 1.05}}},
     {"fine_tuning", {{"classes: # with the old layers frozen", 0.4, 1}, {", # after fine-tuning", 0.7, 1}}},
     {"two_tasks",
      {{"kind_accuracy #%, kind_top", 60, 95},

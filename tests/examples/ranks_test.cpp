@@ -356,6 +356,7 @@ TEST_CASE(
   std::ofstream(fake) << "#!/bin/bash\n"          // sh may clear the signal mask
                          "if [ \"$1\" = --version ]; then echo mpirun; exit; fi\n"
                          "grep SigBlk /proc/self/status\n"
+                         "test $(cut -d ' ' -f 5 /proc/$$/stat) = $$ && echo in a process group of its own\n"
                          "trap 'echo got SIGUSR1; test $((++n)) = 1 || kill -INT $PPID' USR1\n"
                          "trap 'echo got SIGTERM; exit 3' TERM\n"
                          "kill -TERM $PPID\n"
@@ -367,7 +368,8 @@ TEST_CASE(
   const int status = training.wait();
   const std::string own = bytes_of("/proc/self/status");
   const std::size_t mask = own.find("SigBlk");
-  CHECK(training.text() == own.substr(mask, own.find('\n', mask) - mask) + "\ngot SIGUSR1\ngot SIGUSR1\ngot SIGTERM\n");
+  CHECK(training.text() == own.substr(mask, own.find('\n', mask) - mask) +
+                               "\nin a process group of its own\ngot SIGUSR1\ngot SIGUSR1\ngot SIGTERM\n");
   CHECK(status == 128 + SIGTERM);
 }
 

@@ -1,6 +1,8 @@
 // Ops that violate requirements other than correct values in one pass: state, accumulation, types, second order.
 
+#include <cmath>
 #include <memory>
+#include <vector>
 
 #include "framework/ops/ops.hpp"
 #include "tests/gradcheck/mutations.hpp"
@@ -139,6 +141,21 @@ TEST_CASE("mutations: a joint derivative that depends on which inputs are tracke
                   [both, a = a.detached(), b = b.detached()](const Tensor& dy) {
                     const Variable g = dy;
                     return std::vector{(g * (both ? b : a)).value(), (g * (both ? a : b)).value()};
+                  });
+  };
+  CHECK_THAT(report_of(product, {{3}, {3}}),
+             Catch::Contains("problem: input 0: its gradient is another when the other inputs are constants"));
+}
+
+TEST_CASE("mutations: a derivative that is not a number in some of the ways of computing it is rejected") {
+  // the first gradient is NaN in one element where the second input is a constant, and where both are one variable
+  const auto product = [](V a, V b) {
+    const bool both = a.tracked() && b.tracked();
+    return record("multiply", (a.detached() * b.detached()).value(), {a, b},
+                  [both, a = a.detached(), b = b.detached()](const Tensor& dy) {
+                    std::vector<double> right = (Variable(dy) * b).value().to_vector();
+                    if (!both) right[1] = std::nan("");
+                    return std::vector{Tensor::of(dy.shape(), right, dy.dtype()), (Variable(dy) * a).value()};
                   });
   };
   CHECK_THAT(report_of(product, {{3}, {3}}),

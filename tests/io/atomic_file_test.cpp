@@ -5,6 +5,7 @@
 #include <csignal>
 #include <stdexcept>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <thread>
 #include <vector>
@@ -67,6 +68,22 @@ TEST_CASE("write_atomically replaces a file and keeps its permissions") {
   CHECK(read_bytes(folder / "file") == "new");
   CHECK(std::filesystem::status(folder / "file").permissions() ==
         (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+}
+
+TEST_CASE("write_atomically gives a new file the permissions that the process allows") {
+  const TemporaryFolder folder;
+  using Perms = std::filesystem::perms;
+  const auto read_and_write = Perms::owner_read | Perms::owner_write;
+  for (const auto& [mask, permissions] :
+       {std::pair{0077, read_and_write},
+        {0027, read_and_write | Perms::group_read},
+        {0, read_and_write | Perms::group_read | Perms::group_write | Perms::others_read | Perms::others_write}}) {
+    const auto before = umask(static_cast<mode_t>(mask));
+    const std::filesystem::path path = folder / std::to_string(mask);
+    write_text(path, "new");
+    umask(before);
+    CHECK((std::filesystem::status(path).permissions() & Perms::all) == permissions);
+  }
 }
 
 TEST_CASE("write_atomically writes through a symbolic link") {

@@ -121,7 +121,9 @@ Pair rectified() {
   auto x = Activation(relu6)(BatchNormalization({.momentum = 0.5})(
       DepthwiseConv2D({.kernel_size = 3, .padding = Padding::same, .bias_initializer = he_normal()})(input)));
   const auto limited = BatchNormalization({.momentum = 0.5})(Conv2D({.filters = 6, .use_bias = false})(x));
-  x = ReLU({.max_value = 0.5})(Add()({limited, x}));                            // limit and residual
+  x = ReLU({.max_value = 0.5})(Add()({limited, x}));              // limit and residual
+  x = ReLU({.max_value = 0.5})(Add()({x, Activation(tanh)(x)}));  // limit of a sum alone
+  x = ReLU({.max_value = 0.4})(Add()({Conv2D({.filters = 6, .bias_initializer = constant(0.2)})(x), x}));
   x = ReLU({.negative_slope = 0.1})(BatchNormalization({.momentum = 0.5})(x));  // another rectifier
   x = ReLU({.threshold = 0.2})(BatchNormalization({.momentum = 0.5})(x));       // another rectifier
   return {input, Dense({.units = 3})(Flatten()(x))};

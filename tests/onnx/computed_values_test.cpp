@@ -26,7 +26,8 @@ xtape_onnx::ModelProto file_of_extents(const std::vector<ComputedNode>& nodes) {
   xtape_onnx::ModelProto file = file_with_input(17);
   auto& graph = *file.mutable_graph();
   add_axes(shape_of_input(graph), {0, 3, 0, 4});
-  for (const std::int64_t number : {-1, 0, 1, 2, 3, 4, 5}) add_constant(graph, std::to_string(number), {1}, {number});
+  for (const std::int64_t number : {-2, -1, 0, 1, 2, 3, 4, 5})
+    add_constant(graph, std::to_string(number), {1}, {number});
   add_constant(graph, "2^62", {1}, {std::int64_t{1} << 62});
   add_constant(graph, "1, 2", {2}, {1, 2});
   add_constant(graph, "1, 2, 3", {3}, {1, 2, 3});
@@ -206,6 +207,7 @@ TEST_CASE("lists of extents are cut, joined, converted and taken apart") {
       {{{"Shape", {"1, 2, 3"}, "y", {{"start", 1}}}}, "int64 (0,): "},
       {{{"Size", {"1, 2, 3"}}}, "int64 (): 3"},
       {{{"Gather", {"n, 3, h, 4", "-1"}}}, "4"},
+      {{{"Gather", {"n, 3", "-2"}}}, "n"},
       {{{"Gather", {"n, 3, h, 4", "4"}}}, node("Gather") + "expected positions in [-4, 4), got 4"},
       {{{"Gather", {"n, 3, h", "3, 4"}}}, node("Gather") + "expected positions in [-3, 3), got 3"},
       {{{"Gather", {"n, 3, h", "2"}, "y", {{"axis", -1}}}}, "x[1]"},
@@ -334,6 +336,12 @@ TEST_CASE("Sum, Mean, Max and Min of any number of constants are computed for ea
       for (const bool second : {false, true}) CHECK(number(numbers, second) == Approx(number(wanted, second)));
     }
   }
+}
+
+TEST_CASE("a number is added to a long list of constants") {
+  auto file = file_of_extents({{"Add", {"half", "halves"}}});
+  add_constant(*file.mutable_graph(), "half", {}), add_constant(*file.mutable_graph(), "halves", {5000});
+  CHECK(computed_value(file).starts_with("float32 (5000,): 1, 1, "));
 }
 
 TEST_CASE("ConstantOfShape has the type and the number of its value, by default the floating number 0") {

@@ -71,6 +71,32 @@ TEST_CASE("a constant of one number with more axes than the other operand adds a
   }
 }
 
+TEST_CASE(
+    "BatchNormalization with a factor for each element, in opsets below 9, has them as (channels, height, width)") {
+  std::vector<float> factors[4];  // gamma, beta, mean, variance
+  for (int i = 0; i < 12; ++i) {
+    const auto step = static_cast<float>(i);
+    factors[0].push_back(1 + step), factors[1].push_back(0.5F - step);
+    factors[2].push_back(0.25F * step), factors[3].push_back(0.5F + 2 * step);
+  }
+  const Model model = model_with(
+      {2, 2, 2, 3},
+      [&](auto& graph) {
+        const Names names{"gamma", "beta", "mean", "variance"};
+        for (std::size_t i = 0; i < 4; ++i) add_floats(graph, names[i], {2, 2, 3}, factors[i]);
+        auto& node = add_node(graph, "BatchNormalization", {"x", "gamma", "beta", "mean", "variance"}, "y");
+        set_number(node, "spatial", 0);
+      },
+      7, true);
+  const Tensor x = RandomStream(1).normal({2, 2, 2, 3});
+  const Tensor y = output_of(model, x);
+  for (std::size_t i = 0; i < 24; ++i) {
+    const std::size_t at = i % 12;
+    const double normalized = (x.to_vector()[i] - factors[2][at]) / std::sqrt(factors[3][at] + 1e-5);
+    CHECK(y.to_vector()[i] == Approx(factors[0][at] * normalized + factors[1][at]).epsilon(1e-4).margin(1e-5));
+  }
+}
+
 TEST_CASE("Add behind a MatMul adds a bias with the axes that it has") {
   const Tensor x = Tensor::of({1, 2, 3}, {1, 2, 3, 4, 5, 6}, DType::float32);
   // (2, 3) times ones (3, 2) is ((6, 6), (15, 15))

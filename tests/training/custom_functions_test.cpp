@@ -347,6 +347,17 @@ TEST_CASE("two outputs of one layer need names of their own") {
   train(Activation(linear, {.name = "other"})(shared(b)));
 }
 
+TEST_CASE("the layer of an only output may have the name of a figure") {
+  const auto input = Input({2});
+  for (const std::string name : {"loss", "accuracy"}) {
+    Model model(input, Dense({.units = 2, .name = name})(input));
+    SGD sgd(model.parameters());
+    const History history =
+        fit(model, sgd, Dataset(Tensor::ones({4, 2}), Tensor::labels({0, 1, 1, 0}), 2), {.show_progress = false});
+    CHECK((history.last().figures.contains("loss") && history.last().figures.contains("accuracy")));
+  }
+}
+
 TEST_CASE("one message names trainable parameters that get no gradient in the first step") {
   const auto input = Input({3});
   const auto printed = [&](const Loss& loss, double rate_of_unused, bool frozen) {

@@ -93,6 +93,8 @@ TEST_CASE("on a terminal one line is redrawn") {
   CHECK(stage.text() ==
         "\repoch 1/2  [=======>                    ]  25/100  loss 0.5000  accuracy 75.0%  2.5 samples/s  left 0:30  "
         "in all 1:10\x1b[K");
+  stage.update_at(11, 28);  // a part of a character is not drawn
+  CHECK(line_of(stage.text()).starts_with("epoch 1/2  [=======>                    ]  28/100"));
   stage.update_at(40, 100, {{"loss", 0.25}, {"accuracy", 1}});
   CHECK(line_of(stage.text()).starts_with("epoch 1/2  [============================]  100/100  loss 0.2500"));
   stage.progress->end_epoch({1, {{"loss", 0.25}, {"accuracy", 1}, {"learning_rate", 1}, {"seconds", 40}}});
