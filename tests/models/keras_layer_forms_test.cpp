@@ -7,6 +7,7 @@
 #include "framework/io/hdf5.hpp"
 #include "framework/tensor/random.hpp"
 #include "layers/layers.hpp"
+#include "models/files/any_model.hpp"
 #include "models/files/keras/keras_graph.hpp"
 #include "models/files/keras/keras_model.hpp"
 #include "tests/support/outputs.hpp"
@@ -168,6 +169,8 @@ TEST_CASE("load_keras_model makes layers by the factories of custom_layers") {
   const Tensor x = Tensor::of({1, 2}, {1, -2});
   CHECK(test::outputs_of(plain, {x})[0].to_vector() == std::vector<double>{3, -6});
   CHECK(test::outputs_of(custom, {x})[0].to_vector() == std::vector<double>{-5, 10});
+  const LoadedModel any = load_any_model(folder / "m.keras", {.custom_layers = {{"Rescaling", factory}}});
+  CHECK(test::outputs_of(any.model, {x})[0].to_vector() == std::vector<double>{-5, 10});
 }
 
 TEST_CASE("the factory of a custom layer gets the whole config, whatever Keras's layer of this name has") {

@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "framework/io/safetensors.hpp"
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
+#include "models/files/any_model.hpp"
+#include "models/files/clone.hpp"
 #include "models/files/config_json.hpp"
 #include "models/files/weights.hpp"
 #include "models/zoo/resnet50.hpp"
@@ -142,6 +146,14 @@ TEST_CASE("a custom layer is made by the factory of its type") {
   const Model loaded = load_model(folder / "model.safetensors", {.custom_layers = {{"Scale", make_layer<Scale>}}});
   ForwardPass pass(Mode::inference);
   CHECK(loaded(Tensor::of({1, 2}, {1, 2}), pass).value().to_vector() == std::vector<double>{3, 6});
+  const std::map<std::string, LayerFactory> factories{{"Scale", make_layer<Scale>}};
+  for (const Model& copy :
+       {load_any_model(folder / "model.safetensors", {.custom_layers = factories}).model,
+        clone(loaded, {.custom_layers = factories}), clone(loaded, {.seed = 3, .custom_layers = factories})}) {
+    CHECK(copy(Tensor::of({1, 2}, {1, 2}), pass).value().to_vector() == std::vector<double>{3, 6});
+  }
+  CHECK_THAT(error_of([&] { clone(loaded); }), Catch::StartsWith("clone: "));
+  CHECK_THAT(error_of([&] { load_any_model(folder / "model.safetensors"); }), Catch::EndsWith("got Scale"));
   const auto load = [&](LoadModelOptions options) {
     return error_of([&] { load_model(folder / "model.safetensors", options); });
   };
