@@ -275,6 +275,23 @@ TEST_CASE("a SpectralNormalization in another one is refused") {
                         "got {\"class_name\":\"SpectralNormalization\""));
 }
 
+TEST_CASE("a SpectralNormalization without a layer, and padding of three numbers for an axis, are refused") {
+  const auto refusal = [](const std::string& type, const Json& config) {
+    return error_of([&] {
+      graph_of_form(functional_of({input_form({nullptr, 4, 5, 2}), form_of(type, "tested", config, {"in"})}));
+    });
+  };
+  for (const Json& layer : {Json(5), Json(), Json("Dense"), Json::array({1})}) {
+    CHECK(refusal("SpectralNormalization", {{"layer", layer}}) ==
+          "layer \"tested\" of class SpectralNormalization: layer: expected a layer with a kernel, got " +
+              layer.dump());
+  }
+  for (const Json& padding : {Json{{1, 2, 3}, {1, 1, 1}}, Json{{1, 2}, {1, 1, 1}}, Json{{1}, {1, 2}}}) {
+    CHECK_THAT(refusal("ZeroPadding2D", {{"padding", padding}}),
+               Catch::StartsWith("layer \"tested\" of class ZeroPadding2D: padding: expected "));
+  }
+}
+
 TEST_CASE("a layer with parameters in a model and in a layer of it is not written for Keras") {
   const auto inside = Input({2}), input = Input({2});
   const Dense shared({.units = 2, .name = "shared"});

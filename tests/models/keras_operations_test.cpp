@@ -225,6 +225,12 @@ TEST_CASE("operations that no layer computes are rejected with their name and wh
         "layer \"op\" of class Minimum: operation Minimum: expected the minimum of two tensors, got 1");
   CHECK(error(keras3("numpy", "Clip", R"({"x_min": -1, "x_max": 5})", "[X]"), 3) ==
         "layer \"op\" of class Clip: operation Clip: expected limits of 0 and a positive number, got -1 and 5");
+  for (const char* limit : {"0", "-2", "null"}) {
+    CHECK(error(keras3("numpy", "Clip", fmt::format(R"({{"x_min": 0, "x_max": {}}})", limit), "[X]"), 3) ==
+          fmt::format(
+              "layer \"op\" of class Clip: operation Clip: expected limits of 0 and a positive number, got 0 and {}",
+              limit));
+  }
   CHECK(error(keras3("numpy", "Reshape", R"({"newshape": [2, 12]})", "[X]"), 3) ==
         "layer \"op\" of class Reshape: operation Reshape: shape: expected a list that begins with -1 for the batch, "
         "got [2,12]");

@@ -97,6 +97,32 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("without a batch axis operands of different numbers of axes are combined as in NumPy") {
+  const auto sum = [](bool batch_axis) {
+    return model_with(
+        {2, 3},
+        [](auto& graph) {
+          auto& node = add_node(graph, "ReduceMax", {"x"}, "largest");
+          set_list(node, "axes", {0});
+          set_number(node, "keepdims", 0);
+          add_node(graph, "Add", {"x", "largest"}, "y");
+        },
+        17, batch_axis);
+  };
+  const Tensor x = Tensor::of({1, 2, 3}, {1, 5, 3, 4, 2, 6}, DType::float32);
+  CHECK(output_of(sum(false), x).to_vector() == std::vector<double>{5, 10, 9, 8, 7, 12});
+}
+
+TEST_CASE("Reshape with an extent of 0 beside an unknown one is refused") {
+  CHECK_THAT(error_of([] {
+               model_with({2, 3, 4}, [](auto& graph) {
+                 add_constant(graph, "target", {3}, {2, 0, -1});
+                 set_number(add_node(graph, "Reshape", {"x", "target"}, "y"), "allowzero", 1);
+               });
+             }),
+             Catch::Contains("node \"y\" (Reshape, opset 17): "));
+}
+
 TEST_CASE("Add behind a MatMul adds a bias with the axes that it has") {
   const Tensor x = Tensor::of({1, 2, 3}, {1, 2, 3, 4, 5, 6}, DType::float32);
   // (2, 3) times ones (3, 2) is ((6, 6), (15, 15))

@@ -52,6 +52,10 @@ TEST_CASE("comparisons give 1 and 0 in the operands' type, broadcast, and NaN di
   CHECK(equal(Tensor::full({1}, 0.1), 0.1).item() == 1);  // in float32, as in NumPy
   CHECK(error_of([&] { less(a, Tensor::zeros({4})); }) ==
         "less: expected two arrays of one type, got float64 (4,) and float32 (4,); convert with .to()");
+  CHECK(error_of([&] { less(a, Tensor()); }) ==
+        "less: expected two arrays of one type, got float64 (4,) and an undefined tensor; convert with .to()");
+  CHECK(error_of([&] { less(Tensor(), a); }) ==
+        "less: expected two arrays of one type, got an undefined tensor and float64 (4,); convert with .to()");
   CHECK(error_of([&] {
           greater(a, f64({3}, {1, 2, 3}));
         }) == "greater: expected shapes that broadcast (axes equal or 1, counted from the last), got (4,) and (3,)");
@@ -71,6 +75,10 @@ TEST_CASE("where selects from two operands, and unselected values have no effect
         }) == "where: expected shapes that broadcast (axes equal or 1, counted from the last), got (2,) and (3,)");
   CHECK(error_of([&] { where(Tensor(), x, x); }) ==
         "where: expected an array as the condition, got an undefined tensor");
+  CHECK(error_of([&] { where(f64({}, {1}), x, Tensor()); }) ==
+        "where: expected two arrays of one type, got float64 (3,) and an undefined tensor; convert with .to()");
+  CHECK(error_of([&] { where(f64({}, {1}), Tensor(), x); }) ==
+        "where: expected two arrays of one type, got an undefined tensor and float64 (3,); convert with .to()");
   CHECK(error_of([&] { where(f64({}, {1}), x, Tensor::zeros({3})); }) ==
         "where: expected two arrays of one type, got float64 (3,) and float32 (3,); convert with .to()");
 }

@@ -89,6 +89,9 @@ TEST_CASE("binary accuracy compares with a threshold, element by element") {
   CHECK(error_of([&] { binary_accuracy(Tensor(), t); }) ==
         "binary_accuracy: expected floating outputs and targets of one shape with at least one element, got an "
         "undefined tensor and float32 (3, 1)");
+  CHECK(error_of([&] { binary_accuracy(p, Tensor()); }) ==
+        "binary_accuracy: expected floating outputs and targets of one shape with at least one element, got float32 "
+        "(3, 1) and an undefined tensor");
 }
 
 TEST_CASE("metrics reject labels that are not distributions, and a single output") {
