@@ -196,7 +196,7 @@ TEST_CASE("an error that a larger derivative hides is found element by element a
   }
 }
 
-TEST_CASE("another seed takes other directions and elements of a large input") {
+TEST_CASE("another seed takes other directions of a large input") {
   const auto points = [](std::uint64_t seed) {
     std::set<std::vector<double>> seen;
     const auto observed = [&](const Variable& x) {

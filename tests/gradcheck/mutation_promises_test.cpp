@@ -148,7 +148,7 @@ TEST_CASE("mutations: a joint derivative that depends on which inputs are tracke
 }
 
 TEST_CASE("mutations: a derivative that is not a number in some of the ways of computing it is rejected") {
-  // the first gradient is NaN in one element where the second input is a constant, and where both are one variable
+  // the first gradient is NaN in one element where the second input is a constant
   const auto product = [](V a, V b) {
     const bool both = a.tracked() && b.tracked();
     return record("multiply", (a.detached() * b.detached()).value(), {a, b},

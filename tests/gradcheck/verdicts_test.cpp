@@ -50,7 +50,7 @@ class Kinked final : public Layer {
   double distance_;
 };
 
-/// Keeps the smallest and the largest input of all training passes that are not recorded.
+/// Keeps the smallest and the largest input of the training passes on four samples, which move averages.
 class Watching final : public Layer {
  public:
   Watching() : Layer("watching") {}

@@ -19,6 +19,18 @@ using Catch::Contains;
 
 namespace {
 
+/// The permissions that new files do not get until the end of the scope.
+class FileMask {
+ public:
+  explicit FileMask(mode_t mask) : before_(umask(mask)) {}
+  FileMask(const FileMask&) = delete;
+  FileMask& operator=(const FileMask&) = delete;
+  ~FileMask() { umask(before_); }
+
+ private:
+  mode_t before_;
+};
+
 /// Limits the size of files to `bytes` until the end of the scope, as on a full disk. A larger write fails without a
 /// signal.
 class FileSizeLimit {
@@ -78,10 +90,11 @@ TEST_CASE("write_atomically gives a new file the permissions that the process al
        {std::pair{0077, read_and_write},
         {0027, read_and_write | Perms::group_read},
         {0, read_and_write | Perms::group_read | Perms::group_write | Perms::others_read | Perms::others_write}}) {
-    const auto before = umask(static_cast<mode_t>(mask));
     const std::filesystem::path path = folder / std::to_string(mask);
-    write_text(path, "new");
-    umask(before);
+    {
+      const FileMask during(static_cast<mode_t>(mask));
+      write_text(path, "new");
+    }
     CHECK((std::filesystem::status(path).permissions() & Perms::all) == permissions);
   }
 }

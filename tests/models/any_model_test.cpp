@@ -69,7 +69,7 @@ TEST_CASE("models of all formats are recognized by their content") {
   const std::string bytes = read_bytes(folder / "c.onnx"), names = R"(["xxxx","y"])";
   REQUIRE(bytes.find(names) != std::string::npos);
   for (const std::string other : {R"(["xxxxxxxx"])", R"(["x","","z"])", R"(["xxxxxx",2])", R"({"xxxx":"y"})"}) {
-    INFO(other);  // of other software, for something else
+    INFO(other);  // metadata of this name that other software wrote
     std::string changed = bytes;
     write_bytes(folder / "c.onnx", changed.replace(bytes.find(names), names.size(), other));
     CHECK(load_any_model(folder / "c.onnx").class_names.empty());

@@ -20,7 +20,7 @@ namespace {
 
 using test::error_of;
 
-/// A layer that is another layer under the name "core", or another one.
+/// A layer that is another layer under the name "core", or under a given name.
 class WrapperLayer final : public Layer {
  public:
   WrapperLayer(std::shared_ptr<Layer> core, std::string name, std::string inner = "core")

@@ -47,7 +47,7 @@ KerasGraph graph_of_form(const Json& json, int version = 3, const std::map<std::
   return graph_from_keras(json, {.version = version, .custom = custom, .most_elements = 1000});
 }
 
-/// The largest value of each image of one element with the channels first: a layer that changes nothing.
+/// A MaxPooling2D with windows of one element and the channels first; it changes nothing.
 Json same_images(const std::string& name, const std::string& input) {
   return form_of("MaxPooling2D", name, {{"pool_size", {1, 1}}, {"strides", {1, 1}}, {"data_format", "channels_first"}},
                  {input});
@@ -141,7 +141,7 @@ TEST_CASE("a layer with the channels first has an activation function of element
   }
 }
 
-TEST_CASE("Keras 1 has no batch normalization and no convolution with the channels first in xtape") {
+TEST_CASE("in files of Keras 1 an axis of 1 and channels first are refused") {
   const auto refusal = [](const std::string& type, const Json& config) {
     return error_of([&] {
       graph_of_form(functional_of({input_form({nullptr, 2, 4, 5}), form_of(type, "tested", config, {"in"})}), 1);

@@ -289,7 +289,7 @@ TEST_CASE("optimizers of Keras have the formulas of their version") {
           "learning_rate: expected a number or a schedule of Keras, got {\"class_name\":\"MySchedule\",\"config\":{}}");
   refused("SGD", R"({"learning_rate": {"class_name": "CosineDecay", "config": {"initial_learning_rate": 1,
                      "decay_steps": 1.5}}})",
-          "decay_steps: expected a whole number, got 1.5");
+          "decay_steps: expected a whole number below 1e15, got 1.5");
   refused("SGD", R"({"learning_rate": -1})", "LearningRate: expected a finite number of at least 0, got -1");
   refused("SGD", R"({"learning_rate": "fast"})",
           "learning_rate: expected a number or a schedule of Keras, got \"fast\"");
@@ -297,8 +297,6 @@ TEST_CASE("optimizers of Keras have the formulas of their version") {
                      "initial_learning_rate": 1, "decay_steps": 10, "decay_rate": 0.5}}})",
           "decay: expected none with a schedule, got 0.5");
   const std::string long_name(100, 'w');
-  refused("SGD", "{\"learning_rate\": 0.1, \"" + long_name + "\": 1}",
-          long_name.substr(0, 60) + ": expected an option that xtape has, got another one with the value 1");
   CHECK(error_of([&] { optimizer_of("SGD", "{\"learning_rate\": 0.1, \"" + long_name + "\": 1}"); }) ==
         long_name.substr(0, 60) + ": expected an option that xtape has, got another one with the value 1");
   refused("SGD", R"({"learning_rate": 0.1, "wobble": 1})",

@@ -31,7 +31,8 @@ double KerasOptions::number(const std::string& name, std::optional<double> other
 
 std::int64_t KerasOptions::whole(const std::string& name, std::optional<double> otherwise) {
   const double value = number(name, otherwise);
-  check(value == std::floor(value) && std::abs(value) < 1e15, "{}: expected a whole number, got {}", name, value);
+  check(value == std::floor(value) && std::abs(value) < 1e15, "{}: expected a whole number below 1e15, got {}", name,
+        value);
   return static_cast<std::int64_t>(value);
 }
 

@@ -10,12 +10,12 @@ namespace xtape {
 namespace {
 
 /// What is known while the graph is written.
-struct Writing {
-  DType dtype;  ///< of the whole model; models in it may have no parameters, which tell the type
-  std::set<const Layer*> layers = {};
+struct WriterState {
+  DType dtype;                         ///< of the whole model; models in it may have no parameters, which tell the type
+  std::set<const Layer*> layers = {};  ///< written so far
 };
 
-Json keras_graph_of(const Model& model, Writing& written);
+Json keras_graph_of(const Model& model, WriterState& state);
 
 /// The number of each node among the calls of its layer.
 class Numbers {
@@ -32,28 +32,28 @@ class Numbers {
   std::vector<std::size_t> numbers_;
 };
 
-std::string type_text(const Writing& written, DType dtype) {
-  return std::string(to_string(dtype == DType::float32 ? written.dtype : dtype));
+std::string type_text(const WriterState& state, DType dtype) {
+  return std::string(to_string(dtype == DType::float32 ? state.dtype : dtype));
 }
 
 Json history_of(const Model& model, const Numbers& numbers, NodeOutput value) {
   return {model.nodes()[value.node].layer->name(), numbers[value.node], value.output};
 }
 
-Json tensor_of(const Model& model, const Numbers& numbers, NodeOutput value, const Writing& written) {
+Json tensor_of(const Model& model, const Numbers& numbers, NodeOutput value, const WriterState& state) {
   const TensorSpec& spec = model.nodes()[value.node].outputs[value.output].spec();
   Json shape = Json::array({nullptr});
   for (const Extent extent : spec.shape) shape.push_back(extent.known() ? Json(extent.value()) : Json());
   Json config;
   config["shape"] = shape;
-  config["dtype"] = type_text(written, spec.dtype);
+  config["dtype"] = type_text(state, spec.dtype);
   config["keras_history"] = history_of(model, numbers, value);
   return {{"class_name", "__keras_tensor__"}, {"config", config}};
 }
 
-Json call_of(const Model& model, const Numbers& numbers, const ModelNode& node, const Writing& written) {
+Json call_of(const Model& model, const Numbers& numbers, const ModelNode& node, const WriterState& state) {
   Json tensors = Json::array(), arguments = Json::array();
-  for (const NodeOutput& input : node.inputs) tensors.push_back(tensor_of(model, numbers, input, written));
+  for (const NodeOutput& input : node.inputs) tensors.push_back(tensor_of(model, numbers, input, state));
   if (tensors.size() == 1) {
     arguments = tensors;
   } else {
@@ -72,14 +72,14 @@ int rank_of_input(const Model& model, const Layer& layer) {
   return -1;
 }
 
-Json keras_layer_of(const Model& model, const std::shared_ptr<Layer>& layer, Writing& written) {
-  check(written.layers.insert(layer.get()).second || layer->named_parameters().empty(),
+Json keras_layer_of(const Model& model, const std::shared_ptr<Layer>& layer, WriterState& state) {
+  check(state.layers.insert(layer.get()).second || layer->named_parameters().empty(),
         "layer {}: expected a layer with parameters in one model alone, got one that is in a model and in another that "
         "is a layer of it; what they share would be lost",
         layer->name());
   Json json;
   if (const std::optional<Model> inner = Model::from_layer(layer)) {
-    json = keras_graph_of(*inner, written);
+    json = keras_graph_of(*inner, state);
   } else {
     const std::string type = layer->type();
     check(is_keras_class(type), "layer {} of class {}: expected a layer that Keras has, got one that it lacks",
@@ -87,14 +87,14 @@ Json keras_layer_of(const Model& model, const std::shared_ptr<Layer>& layer, Wri
     Json config{{"name", layer->name()}};
     if (!layer->named_parameters().empty())
       config["trainable"] = layer->trainable();  // SpatialDropout has no such option
-    if (type != "InputLayer") config["dtype"] = to_string(written.dtype);
+    if (type != "InputLayer") config["dtype"] = to_string(state.dtype);
     try {
       config.update(options_to_keras(type, layer->config()));
       check_keras_axes(type, config, rank_of_input(model, *layer));
     } catch (const Error& error) {
       fail_as(error, "layer {} of class {}: {}", layer->name(), type, error.what());
     }
-    if (type == "InputLayer" && config.at("dtype") == "float32") config["dtype"] = to_string(written.dtype);
+    if (type == "InputLayer" && config.at("dtype") == "float32") config["dtype"] = to_string(state.dtype);
     json = {{"module", "keras.layers"}, {"class_name", type}, {"config", config}, {"registered_name", nullptr}};
   }
   json["name"] = layer->name();
@@ -113,18 +113,18 @@ Json tensors_of(const Model& model, const Numbers& numbers, const std::vector<No
   return list.size() == 1 ? Json(list[0]) : list;
 }
 
-Json keras_graph_of(const Model& model, Writing& written) {
+Json keras_graph_of(const Model& model, WriterState& state) {
   const Numbers numbers(model);
   Json layers = Json::array();
   std::map<const Layer*, std::size_t> places;
   // The order in which the weights are numbered, because xtape numbers those that it reads by this list.
   for (const KerasNode& node : keras_nodes(model)) {
     places.emplace(node.layer.get(), layers.size());
-    layers.push_back(keras_layer_of(model, node.layer, written));
+    layers.push_back(keras_layer_of(model, node.layer, state));
   }
   for (const ModelNode& node : model.nodes()) {
     const std::size_t place = places.at(node.layer.get());
-    if (!is_input(*node.layer)) layers[place]["inbound_nodes"].push_back(call_of(model, numbers, node, written));
+    if (!is_input(*node.layer)) layers[place]["inbound_nodes"].push_back(call_of(model, numbers, node, state));
   }
   std::vector<NodeOutput> inputs;
   for (const std::size_t node : model.input_nodes()) inputs.push_back({node});
@@ -144,8 +144,8 @@ Json keras_graph_of(const Model& model, Writing& written) {
 
 Json graph_to_keras(const Model& model) {
   try {
-    Writing written{.dtype = model.dtype()};
-    return keras_graph_of(model, written);
+    WriterState state{.dtype = model.dtype()};
+    return keras_graph_of(model, state);
   } catch (const Json::exception& error) {
     fail("expected names in UTF-8, got: {:.200}", error.what());
   }

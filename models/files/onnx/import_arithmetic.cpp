@@ -87,13 +87,13 @@ std::vector<double> spread(const Tensor& x, const Shape& shape) {
   return broadcast_to(Variable(x), shape).value().to_vector<double>();
 }
 
-/// Powers of integers, with exponents that are no integers, cut off to integers.
+/// Powers of integers with floating exponents, cut off to integers. Exact below 2^53.
 Tensor cut_powers(const Tensor& a, const Tensor& b, const Shape& shape) {
-  const std::vector<double> x = spread(a.to(DType::float64), shape), y = spread(b.to(DType::float64), shape);
+  const std::vector<double> x = spread(a.to(DType::float64), shape), y = spread(b, shape);
   std::vector<std::int64_t> result(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
     const double power = std::pow(x[i], y[i]);
-    check(std::abs(power) < 9e18, "expected integers without overflow, got {} and {}", x[i], y[i]);
+    check(std::abs(power) < 9e18, "expected powers in the range of integers, got {} to the power of {}", x[i], y[i]);
     result[i] = static_cast<std::int64_t>(power);
   }
   return Tensor::of(shape, result);

@@ -123,14 +123,15 @@ void cast_row(ImportNode& n) {
   const auto type = static_cast<int>(n.integer("to", 0));
   const DType to = dtype_of_elements(type);
   const ImportValue& x = n.input(0);
+  const bool to_truth = type == xtape_onnx::TensorProto::BOOL;
   if (x.tensor) {
-    const bool truth = type == xtape_onnx::TensorProto::BOOL && is_truth(*x.tensor);
     const DType from = x.tensor->dtype();
-    check(truth || (to == DType::float32 && is_floating(from)) || (to == DType::int64 && from == to),
+    check(!to_truth || is_truth(*x.tensor), "expected a comparison or a constant for truth values, got {} elements",
+          from);
+    check(to_truth || (to == DType::float32 && is_floating(from)) || (to == DType::int64 && from == to),
           "expected a cast between floating types or between integers, got {} to {}", from, to);
     return n.copy_input();
   }
-  const bool to_truth = type == xtape_onnx::TensorProto::BOOL;
   if (x.numbers && to == DType::int64 && !to_truth) return n.copy_input();
   const Tensor value = n.constant(0);
   if (to_truth) return n.set_constant(not_equal(value, 0).to(DType::int64));

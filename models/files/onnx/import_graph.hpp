@@ -206,6 +206,12 @@ class ImportNode {
   bool is_extent(const Number& number, std::int64_t axis) const {
     return number.named() && origin(number.of, number.value) == origin(node.input(0), axis);
   }
+  /// Whether the number and this axis of the samples of the first input are different extents of inputs of the file.
+  bool is_other_extent(const Number& number, std::int64_t axis) const {
+    if (!number.named()) return false;
+    const auto given = origin(number.of, number.value), own = origin(node.input(0), axis);
+    return given != own && graph.maker(given.first) == nullptr && graph.maker(own.first) == nullptr;
+  }
 
   /// An axis of the file as an axis of the tensor, counted with the batch axis 0. Error for the batch axis.
   std::int64_t axis_of(std::int64_t axis, int rank, bool channels_last) const {

@@ -189,8 +189,10 @@ void expand(ImportNode& n) {
     check(number.known() || same_axis, "expected the batch on the first axis, got it on axis {}", i);
     check(!number.known() || (number.value >= 1 && number.value <= (1 << 30)), "expected extents of 1 to 2^30, got {}",
           number.value);
-    const std::size_t from_end = numbers.size() - i;
-    check(number.known() || (from_end <= old.size() && old[old.size() - from_end] != Extent(1)),
+    // an unknown extent is taken for that of the axis
+    const std::int64_t axis = std::ssize(old) - std::ssize(numbers) + static_cast<std::int64_t>(i);
+    const Extent before = axis < 0 ? Extent(1) : old[static_cast<std::size_t>(axis)];
+    check(number.known() || (before != Extent(1) && (before.known() || !n.is_other_extent(number, axis))),
           "expected a known extent for axis {}, got one that depends on an input", i);
     extents.push_back(number.known() ? number.value : 1);
   }
