@@ -1,47 +1,24 @@
 // Layers and models that files of Keras call several times: shared layers, and the numbers of calls.
 #include "layers/layers.hpp"
 #include "models/files/keras/keras_graph.hpp"
+#include "tests/models/keras_forms.hpp"
 #include "tests/support/outputs.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
 using Catch::Contains;
+using test::called;
 using test::error_of;
+using test::functional;
+using test::reference;
 
 namespace {
-
-Json reference(const char* layer, unsigned call) { return Json::array({layer, call, 0U}); }
 
 Json input_of(const char* name) {
   return {{"class_name", "InputLayer"},
           {"name", name},
           {"config", {{"name", name}, {"dtype", "float32"}, {"batch_input_shape", {nullptr, 2}}}},
           {"inbound_nodes", Json::array()}};
-}
-
-/// A layer that is called once for each of these lists of references, such as `[["in", 0, 0]]`.
-Json called(const char* type, const char* name, const std::vector<Json>& calls, Json config = Json::object()) {
-  Json layer{{"class_name", type}, {"name", name}, {"config", std::move(config)}, {"inbound_nodes", Json::array()}};
-  layer["config"]["name"] = name;
-  for (const Json& call : calls) {
-    Json references = Json::array();
-    for (const Json& reference : call) {
-      references.push_back(reference);
-      references.back().push_back(Json::object());
-    }
-    layer["inbound_nodes"].push_back(references);
-  }
-  return layer;
-}
-
-Json functional(const char* name, const std::vector<Json>& layers, const char* input, const Json& output) {
-  return {{"class_name", "Functional"},
-          {"name", name},
-          {"config",
-           {{"name", name},
-            {"layers", layers},
-            {"input_layers", Json::array({reference(input, 0)})},
-            {"output_layers", Json::array({output})}}}};
 }
 
 Model model_of(const Json& json) {

@@ -10,6 +10,7 @@
 #include "models/files/any_model.hpp"
 #include "models/files/keras/keras_graph.hpp"
 #include "models/files/keras/keras_model.hpp"
+#include "tests/models/keras_forms.hpp"
 #include "tests/support/outputs.hpp"
 #include "tests/support/plain_json.hpp"
 #include "tests/support/support.hpp"
@@ -19,26 +20,17 @@ namespace {
 
 using test::error_of;
 
-/// A layer that reads the first outputs of the named layers, in the form of Keras 2.
+/// A layer that reads the first outputs of the named layers.
 Json form_of(const std::string& type, const std::string& name, Json config, const std::vector<std::string>& inputs) {
-  Json json{{"class_name", type}, {"name", name}, {"config", std::move(config)}, {"inbound_nodes", Json::array()}};
-  json["config"]["name"] = name;
   Json call = Json::array();
-  for (const std::string& input : inputs) call.push_back(Json::array({input, 0U, 0U, Json::object()}));
-  if (!inputs.empty()) json["inbound_nodes"].push_back(call);
-  return json;
+  for (const std::string& input : inputs) call.push_back(test::reference(input));
+  return test::called(type, name, inputs.empty() ? std::vector<Json>{} : std::vector<Json>{call}, std::move(config));
 }
 
 /// A Functional whose first layer is the input and whose last one is the output.
 Json functional_of(const std::vector<Json>& layers) {
-  const auto end = [](const Json& layer) { return Json::array({Json::array({layer.at("name"), 0U, 0U})}); };
-  return {{"class_name", "Functional"},
-          {"name", "m"},
-          {"config",
-           {{"name", "m"},
-            {"layers", layers},
-            {"input_layers", end(layers.front())},
-            {"output_layers", end(layers.back())}}}};
+  const auto name_of = [](const Json& layer) { return layer.at("name").get<std::string>(); };
+  return test::functional("m", layers, name_of(layers.front()), test::reference(name_of(layers.back())));
 }
 
 Json input_form(const Json& shape) { return form_of("InputLayer", "in", {{"batch_shape", shape}}, {}); }
