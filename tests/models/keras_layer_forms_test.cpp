@@ -39,6 +39,13 @@ KerasGraph graph_of_form(const Json& json, int version = 3, const std::map<std::
   return graph_from_keras(json, {.version = version, .custom = custom, .most_elements = 1000});
 }
 
+/// The message of the Error for a layer "tested" of images.
+std::string refusal_of(const std::string& type, const Json& config, int version = 3) {
+  return error_of([&] {
+    graph_of_form(functional_of({input_form({nullptr, 2, 4, 5}), form_of(type, "tested", config, {"in"})}), version);
+  });
+}
+
 /// A MaxPooling2D with windows of one element and the channels first; it changes nothing.
 Json same_images(const std::string& name, const std::string& input) {
   return form_of("MaxPooling2D", name, {{"pool_size", {1, 1}}, {"strides", {1, 1}}, {"data_format", "channels_first"}},
@@ -134,11 +141,7 @@ TEST_CASE("a layer with the channels first has an activation function of element
 }
 
 TEST_CASE("in files of Keras 1 an axis of 1 and channels first are refused") {
-  const auto refusal = [](const std::string& type, const Json& config) {
-    return error_of([&] {
-      graph_of_form(functional_of({input_form({nullptr, 2, 4, 5}), form_of(type, "tested", config, {"in"})}), 1);
-    });
-  };
+  const auto refusal = [](const std::string& type, const Json& config) { return refusal_of(type, config, 1); };
   CHECK(refusal("BatchNormalization", {{"axis", 1}}) ==
         "layer \"tested\" of class BatchNormalization: axis: expected -1, the last axis, got 1; xtape normalizes the "
         "last axis only");
@@ -268,18 +271,13 @@ TEST_CASE("a SpectralNormalization in another one is refused") {
 }
 
 TEST_CASE("a SpectralNormalization without a layer, and padding of three numbers for an axis, are refused") {
-  const auto refusal = [](const std::string& type, const Json& config) {
-    return error_of([&] {
-      graph_of_form(functional_of({input_form({nullptr, 4, 5, 2}), form_of(type, "tested", config, {"in"})}));
-    });
-  };
   for (const Json& layer : {Json(5), Json(), Json("Dense"), Json::array({1})}) {
-    CHECK(refusal("SpectralNormalization", {{"layer", layer}}) ==
+    CHECK(refusal_of("SpectralNormalization", {{"layer", layer}}) ==
           "layer \"tested\" of class SpectralNormalization: layer: expected a layer with a kernel, got " +
               layer.dump());
   }
   for (const Json& padding : {Json{{1, 2, 3}, {1, 1, 1}}, Json{{1, 2}, {1, 1, 1}}, Json{{1}, {1, 2}}}) {
-    CHECK_THAT(refusal("ZeroPadding2D", {{"padding", padding}}),
+    CHECK_THAT(refusal_of("ZeroPadding2D", {{"padding", padding}}),
                Catch::StartsWith("layer \"tested\" of class ZeroPadding2D: padding: expected "));
   }
 }

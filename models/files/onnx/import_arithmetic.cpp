@@ -82,14 +82,15 @@ std::vector<Number> combined(const std::string& type, const std::vector<Number>&
   return result;
 }
 
-/// The elements of x, repeated to fill the shape.
-std::vector<double> spread(const Tensor& x, const Shape& shape) {
-  return broadcast_to(Variable(x), shape).value().to_vector<double>();
+/// The elements of x, repeated to fill the shape. Integers are exact below 2^53.
+template <class T = double>
+std::vector<T> spread(const Tensor& x, const Shape& shape) {
+  return broadcast_to(Variable(x.to(DType::float64)), shape).value().to_vector<T>();
 }
 
-/// Powers of integers with floating exponents, cut off to integers. Exact below 2^53.
+/// Powers of integers with floating exponents, cut off to integers.
 Tensor cut_powers(const Tensor& a, const Tensor& b, const Shape& shape) {
-  const std::vector<double> x = spread(a.to(DType::float64), shape), y = spread(b, shape);
+  const std::vector<double> x = spread(a, shape), y = spread(b, shape);
   std::vector<std::int64_t> result(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
     const double power = std::pow(x[i], y[i]);
@@ -113,10 +114,7 @@ Tensor combined_constants(const std::string& type, const Tensor& a, const Tensor
   check(shape.size() <= std::max(a.size(), b.size()) * 64 + 4096, "expected a small constant, got the shape {}", shape);
   if (a.dtype() == DType::int64 && is_floating(b.dtype())) return cut_powers(a, b, shape);
   if (a.dtype() == DType::int64) {
-    const auto integers = [&](const Tensor& x) {  // exact below 2^53
-      return broadcast_to(Variable(x.to(DType::float64)), shape).value().to_vector<std::int64_t>();
-    };
-    const auto x = integers(a), y = integers(b);
+    const auto x = spread<std::int64_t>(a, shape), y = spread<std::int64_t>(b, shape);
     std::vector<std::int64_t> result(x.size());
     for (std::size_t i = 0; i < x.size(); ++i) {
       const auto value = combined(type, x[i], y[i]);
