@@ -77,10 +77,10 @@ class _Tensor:
     """A handle of a tensor. Frees it when it is no longer used."""
 
     def __init__(self, library, handle=None):
-        self.library, self.handle = library, handle or HANDLE()
+        self._library, self.handle = library, handle or HANDLE()
 
     def __del__(self):
-        self.library.xtape_tensor_free(self.handle)
+        self._library.xtape_tensor_free(self.handle)
 
     @classmethod
     def of(cls, library, values):
@@ -104,9 +104,9 @@ class _Tensor:
         """A copy as a NumPy array, or as an Array without NumPy."""
         code, extents, rank = ctypes.c_int32(), SHAPE(), SIZE()
         data, size = ctypes.c_void_p(), SIZE()
-        self.library.xtape_tensor_dtype(self.handle, ctypes.byref(code))
-        self.library.xtape_tensor_shape(self.handle, ctypes.byref(extents), ctypes.byref(rank))
-        self.library.xtape_tensor_data(self.handle, ctypes.byref(data), ctypes.byref(size))
+        self._library.xtape_tensor_dtype(self.handle, ctypes.byref(code))
+        self._library.xtape_tensor_shape(self.handle, ctypes.byref(extents), ctypes.byref(rank))
+        self._library.xtape_tensor_data(self.handle, ctypes.byref(data), ctypes.byref(size))
         dtype, shape = DTYPES[code.value], tuple(extents[: rank.value])
         elements = ctypes.string_at(data, size.value)
         if numpy is not None:
