@@ -23,8 +23,9 @@ bool is_vector_u(const std::string& name) { return name.ends_with("/vector_u") |
 /// Whether a data set of layout (c) belongs to a SpectralNormalization itself: a copy of the kernel, and the vector.
 bool of_normalization(const std::string& name) {
   const std::size_t end = name.rfind("/vars/");
-  const std::size_t begin = end == std::string::npos || end == 0 ? std::string::npos : name.rfind('/', end - 1);
-  return begin != std::string::npos && name.compare(begin + 1, 22, "spectral_normalization") == 0;
+  if (end == std::string::npos || end == 0) return false;
+  const std::size_t begin = name.rfind('/', end - 1) + 1;  // 0 if there is none
+  return name.compare(begin, 22, "spectral_normalization") == 0;
 }
 
 /// The weights of a layer without Keras's count.

@@ -64,7 +64,7 @@ TEST_CASE("processes that disagree, leave early or stop are named") {
   for (const auto& [what, sign] :
        std::map<std::string, std::string>{{"stop", "all processes run"}, {"halt", "no sign of life of rank 1"}}) {
     const std::string reason = " s, got nothing; " + sign;
-    const std::string text = test::with_enough_time(std::chrono::seconds(1), reason, [&](auto limit) {
+    const std::string text = test::with_enough_time(std::chrono::seconds(1), reason, [&, &what = what](auto limit) {
       const Ending ending = run(3, {what, std::to_string(limit.count())});
       CHECK(ending.status != 0);
       return ending.text;

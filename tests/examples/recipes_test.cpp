@@ -252,8 +252,10 @@ TEST_CASE("train prints the plan of every recipe before it finds that the batch 
   for (const auto& [_, model] : std::vector<std::pair<int, std::string>>{
            {0, "small-2"}, {1, "convnet-2"}, {2, "resnet20-2"}, {3, "resnet50-2"}, {4, "small net.v2-2"}}) {
     INFO(model);
-    CHECK(std::ranges::any_of(fs::directory_iterator(run.folder() / "runs"),
-                              [&](const auto& entry) { return entry.path().filename().string().starts_with(model); }));
+    const auto of_model = [&begin = model](const auto& entry) {
+      return entry.path().filename().string().starts_with(begin);
+    };
+    CHECK(std::ranges::any_of(fs::directory_iterator(run.folder() / "runs"), of_model));
   }
 }
 

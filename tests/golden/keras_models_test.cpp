@@ -8,6 +8,7 @@
 #include "framework/ops/reductions.hpp"
 #include "models/files/keras/keras_graph.hpp"
 #include "models/files/keras/keras_model.hpp"
+#include "tests/golden/evaluation.hpp"
 #include "tests/io/python.hpp"
 #include "tests/support/outputs.hpp"
 #include "tests/support/support.hpp"

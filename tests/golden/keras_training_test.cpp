@@ -7,6 +7,9 @@
 
 #include "framework/io/safetensors.hpp"
 #include "framework/io/zip.hpp"
+#include "framework/ops/arithmetic.hpp"
+#include "framework/ops/manipulation.hpp"
+#include "tests/golden/evaluation.hpp"
 #include "tests/io/files.hpp"
 #include "tests/io/python.hpp"
 #include "tests/support/support.hpp"

@@ -169,8 +169,8 @@ TEST_CASE("write_atomically names the path and the reason of a failure") {
       {"", "expected the name of a file, got an empty path"},
       {"/dev/full", "expected a file to write to, got /dev/full, which is a device or a pipe"}};
   for (const auto& [path, message] : rows) {
-    CHECK(error_of([&] { write_text(path, "x"); }) == message);
-    CHECK(error_of([&] {
+    CHECK(error_of([&, &path = path] { write_text(path, "x"); }) == message);
+    CHECK(error_of([&, &path = path] {
             write_atomically(
                 path, [](std::ostream& out) { out << "x"; }, "save");
           }) == "save: " + message);

@@ -90,6 +90,8 @@ TEST_CASE("tables with damaged quotes are errors with the line") {
   refused("a\n\"b\" \"c\"\n", "line 2: expected a separator after the closing quote");
   refused(std::string("a\0b", 3), "line 1: expected text, got a null byte");
   CHECK(error_of([] { read("a", '"'); }) == "test: expected a separator such as ',' or ';', got \"\"\"");
+  CHECK(read("a~b", '~') == Rows{{"a", "b"}});
+  CHECK(error_of([] { read("a", '\x7F'); }) == "test: expected a separator such as ',' or ';', got \"?\"");
   CHECK(error_of([] { read("a", '\n'); }) == "test: expected a separator such as ',' or ';', got \"?\"");
   CHECK_THAT(error_of([] { read_csv("test", "/nowhere/t.csv", ',', [](const CsvRow&) {}); }),
              Catch::Contains("test: expected a file that can be read, got /nowhere/t.csv: No such file or directory"));

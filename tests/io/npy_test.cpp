@@ -147,6 +147,9 @@ TEST_CASE("damaged and other arrays of NumPy are errors") {
           "expected \"False\" in the header, got \"0, 'shape': (1,)}");
   refused(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} x", one),
           "expected the end of the header, got \"x");
+  refused(npy("{xdescrx: '<f4', 'fortran_order': False, 'shape': (1,)}", one),
+          "expected a text in quotes, got \"xdescrx: '<f4'");
+  refused(npy(std::string(100'001, ' '), one, 2), "expected a header of at most 100000 bytes, got 100020");
   refused(npy("{'descr': '<f4", one), "expected a text in quotes, got \"'<f4");
   refused(npy("{'descr': '<f4', 'order': 'C'}", one), "expected descr, fortran_order and shape, got \"order\"");
   refused(std::string("\x93NUMPY\x01", 7), "expected a .npy file, got 7 bytes");

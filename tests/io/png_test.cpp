@@ -62,7 +62,7 @@ TEST_CASE("read_image rounds 16 bits and reads interlaced PNG files") {
 
 TEST_CASE("an index beyond the palette of a PNG file is an error") {
   const TemporaryFolder folder;
-  const fs::path path = folder / "image.png";
+  const std::filesystem::path path = folder / "image.png";
   const auto refused = [&](const std::string& file, const std::string& got) {
     write_bytes(path, file);
     const std::string message = "read_image: expected an undamaged PNG file, got: " + got + "; in " + path.string();

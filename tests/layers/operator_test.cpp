@@ -1,8 +1,11 @@
 // The functions of Operator by their names in ONNX: the number of operands, and whether a number can be one of them.
 #include <limits>
 
+#include "framework/ops/arithmetic.hpp"
+#include "framework/tensor/random.hpp"
 #include "layers/layers.hpp"
 #include "layers/operators/operator_rules.hpp"
+#include "models/graph/model.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -131,6 +134,10 @@ TEST_CASE("options that do not fit the samples of an operator are errors that na
       {{.function = "PRelu"}, {{2, 3}, {3}}, ""},
       {{.function = "PRelu"}, {{2, 3}, {4}}, "Operator: PRelu: expected slopes that broadcast to (None, 2, 3), got "},
       {{.function = "PRelu"}, {{3}, {2, 3}}, "Operator: PRelu: expected slopes that broadcast to (None, 1, 3), got "},
+      {{.function = "PRelu", .value = 0.5}, {{2, 3}}, ""},
+      {{.function = "PRelu", .value = 0.5, .value_first = true},
+       {{2, 3}},
+       "Operator: PRelu: expected a number as the slope, got one as the first operand"},
       {{.function = "MatMul"},
        {{2, 3}, {3}},
        "Operator: MatMul: expected samples that are matrices, got (None, 2, 3) and (None, 3)"},

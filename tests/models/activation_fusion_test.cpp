@@ -11,8 +11,10 @@
 using namespace xtape;
 using xtape::test::convolution;
 using xtape::test::FusedPair;
+using xtape::test::KernelSettings;
 using xtape::test::one_step;
 using xtape::test::OneStep;
+using xtape::test::output_of;
 
 namespace {
 

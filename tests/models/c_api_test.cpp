@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "framework/io/safetensors.hpp"
+#include "framework/ops/manipulation.hpp"
 #include "models/files/any_model.hpp"
 #include "models/files/keras/keras_model.hpp"
 #include "models/files/model_file.hpp"

@@ -18,6 +18,7 @@
 using namespace xtape;
 using xtape::test::error_of;
 using xtape::test::largest_difference;
+using xtape::test::output_of;
 
 namespace {
 

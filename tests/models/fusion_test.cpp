@@ -24,6 +24,7 @@ using xtape::test::error_of;
 using xtape::test::largest_difference;
 using xtape::test::one_step;
 using xtape::test::OneStep;
+using xtape::test::output_of;
 using Pair = xtape::test::FusedPair;
 
 namespace {

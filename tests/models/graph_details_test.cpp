@@ -12,6 +12,7 @@
 #include "models/graph/fusion.hpp"
 #include "models/graph/plot.hpp"
 #include "models/graph/segments.hpp"
+#include "models/graph/sequential.hpp"
 #include "tests/models/graph_layers.hpp"
 #include "tests/support/support.hpp"
 

@@ -78,6 +78,33 @@ TEST_CASE("the calls of a model in files of Keras 1 and 2 are numbered from 0 or
              Contains("expected one of the 1 calls of layer \"inner\", got number 2"));
 }
 
+TEST_CASE("a call of a model in training or inference alone is rejected if a layer inside depends on it") {
+  const auto error = [](const char* type, const Json& config, const Json& training) {
+    const Json layer = called(type, "inside", {Json::array({reference("x", 0)})}, config);
+    Json inner = functional("inner", {input_of("x"), layer}, "x", reference("inside", 0));
+    inner["inbound_nodes"] = called("", "", {Json::array({reference("in", 0)})})["inbound_nodes"];
+    if (!training.is_null()) inner["inbound_nodes"][0][0][3] = {{"training", training}};
+    const Json outer = functional("outer", {input_of("in"), inner}, "in", reference("inner", 0));
+    try {
+      model_of(outer);
+    } catch (const Error& problem) {
+      return std::string(problem.what());
+    }
+    return std::string();
+  };
+  const Json dense{{"class_name", "Dense"}, {"config", {{"name", "dense"}, {"units", 3}}}};
+  for (const auto& [type, config] : std::vector<std::pair<const char*, Json>>{
+           {"Dropout", {{"rate", 0.5}}}, {"SpectralNormalization", {{"layer", dense}, {"power_iterations", 1}}}}) {
+    INFO(type);
+    CHECK(error(type, config, nullptr).empty());
+    CHECK_THAT(error(type, config, true),
+               Contains("\"inner\" of class Functional: expected a call that follows the mode of the model, got "
+                        "training=True"));
+    CHECK_THAT(error(type, config, false), Contains("got training=False"));
+  }
+  CHECK(error("Dense", {{"units", 3}}, true).empty());
+}
+
 TEST_CASE("outputs of a model that have names are in the order of the names, others in that of the file") {
   const Json negative = called("Rescaling", "negative", {Json::array({reference("in", 0)})}, {{"scale", -1}});
   const Json twice = called("Rescaling", "twice", {Json::array({reference("in", 0)})}, {{"scale", 2}});

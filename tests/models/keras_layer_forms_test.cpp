@@ -282,6 +282,32 @@ TEST_CASE("a SpectralNormalization without a layer, and padding of three numbers
   }
 }
 
+TEST_CASE("factors and windows with another number of elements than their option are refused") {
+  const Json one = Json::array({0.25}), three{0.25, 0.25, 0.5};
+  for (const auto& [type, option] : std::vector<std::pair<std::string, std::string>>{{"RandomBrightness", "factor"},
+                                                                                     {"RandomContrast", "factor"},
+                                                                                     {"RandomRotation", "factor"},
+                                                                                     {"RandomZoom", "height_factor"}}) {
+    for (const Json& given : {one, three}) {
+      INFO(type << ' ' << given);
+      CHECK_THAT(refusal_of(type, {{option, given}}),
+                 Catch::StartsWith("layer \"tested\" of class " + type + ": " + option + ": expected "));
+    }
+  }
+  const auto refusal_of_sequence = [](const std::string& type, Json config, const char* option, const Json& given) {
+    config[option] = given;
+    return error_of([&] {
+      graph_of_form(functional_of({input_form({nullptr, 4, 5}), form_of(type, "tested", config, {"in"})}));
+    });
+  };
+  for (const Json& given : {Json{3, 2}, Json::array()}) {
+    CHECK_THAT(refusal_of_sequence("Conv1DTranspose", {{"filters", 2}}, "kernel_size", given),
+               Catch::StartsWith("layer \"tested\" of class Conv1DTranspose: kernel_size: expected "));
+    CHECK_THAT(refusal_of_sequence("MaxPooling1D", Json::object(), "pool_size", given),
+               Catch::StartsWith("layer \"tested\" of class MaxPooling1D: pool_size: expected "));
+  }
+}
+
 TEST_CASE("a layer with parameters in a model and in a layer of it is not written for Keras") {
   const auto inside = Input({2}), input = Input({2});
   const Dense shared({.units = 2, .name = "shared"});

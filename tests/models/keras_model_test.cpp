@@ -402,6 +402,8 @@ TEST_CASE("calls in training or inference alone are rejected where they matter")
   CHECK(error_of([&] { read(json, 2); }) ==
         "layer \"tested\" of class BatchNormalization: expected a call on outputs of layers, and no argument but a "
         "training of true or false, got {\"mask\":\"x\"}");
+  json["config"]["layers"][1]["inbound_nodes"][0][0][3] = {{"mask", true}};
+  CHECK_THAT(error_of([&] { read(json, 2); }), Contains("a training of true or false, got {\"mask\":true}"));
   json["config"]["layers"][1]["class_name"] = "MultiHeadAttention";
   CHECK_THAT(error_of([&] { read(json, 2); }), Contains("\"tested\" of class MultiHeadAttention: expected a layer that "
                                                         "xtape has, got one that it lacks"));

@@ -100,7 +100,7 @@ TEST_CASE("numbers of Normalization and Rescaling that do not fit the channels a
        std::vector<std::array<const char*, 3>>{{"Rescaling", "scale", R"("scale": [])"},
                                                {"Rescaling", "offset", R"("scale": 2, "offset": [[]])"},
                                                {"Normalization", "mean", R"("mean": [], "variance": 1)"}}) {
-    CHECK_THAT(error_of([type, options] { read(type, options); }),
+    CHECK_THAT(error_of([&type = type, &options = options] { read(type, options); }),
                Contains(fmt::format("layer \"tested\" of class {}: {}: expected a number or a list of them, got []",
                                     type, name)));
   }

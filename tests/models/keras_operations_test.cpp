@@ -158,6 +158,14 @@ TEST_CASE("operations on elements in files of Keras 3 and tf.keras have the valu
   check_values(tensorflow("nn.gelu", "[X, {}]"), 2, exact);
 }
 
+TEST_CASE("operations in files of Keras 3 are those of keras.ops too") {
+  for (const char* module : {"keras.ops.numpy", "keras.ops", "keras.src.ops"}) {
+    Json operation = keras3("numpy", "Add", "{}", "[X, 3.0]");
+    operation["module"] = module;
+    check_values(operation, 3, [](double x, double) { return x + 3; });
+  }
+}
+
 TEST_CASE("operations along axes in files of Keras 3 and tf.keras have the values of their definitions") {
   const auto check = [](const Json& operation, int version, const Variable& expected) {
     INFO(operation.dump());

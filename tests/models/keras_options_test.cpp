@@ -285,6 +285,7 @@ TEST_CASE("a value that only Keras or only xtape has is an error that names the 
        R"({"antialias": true})",
        "antialias: expected [false], got true; xtape has no such option, so change the layer in Keras"},
       {{"RandomBrightness", "RandomContrast"}, R"({"value_range": [1]})", "value_range: expected two numbers, got [1]"},
+      {{"RandomBrightness", "RandomContrast"}, R"({"value_range": 1})", "value_range: expected two numbers, got 1"},
       {{"InputLayer"},
        R"({"batch_shape": [null, 2], "sparse": true})",
        "sparse: expected [false], got true; xtape has no such option, so change the layer in Keras"},

@@ -205,6 +205,18 @@ TEST_CASE("files that Keras would not write are rejected, and the model is uncha
                  Contains("load it by name"));
 }
 
+TEST_CASE("a file of a model without parameters is loaded by name and by order") {
+  const SymbolicTensor input = Input({2});
+  const Model model(input, Flatten()(input));
+  const test::TemporaryFolder folder;
+  for (const char* name : {"w.safetensors", "w.h5", "w.weights.h5"}) {
+    INFO(name);
+    save_weights(model, folder / name);
+    CHECK(load_weights(model, folder / name).complete());
+    CHECK(load_weights(model, folder / name, {.match = Match::order}).complete());
+  }
+}
+
 TEST_CASE("arrays that no tensor can hold are accepted if no parameter needs them") {
   const std::string python = python_with("h5py");
   const test::TemporaryFolder folder;

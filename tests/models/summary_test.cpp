@@ -129,7 +129,7 @@ TEST_CASE("the summary of a model with every kind of connection, in two widths")
 std::string text_in(std::optional<unsigned short> columns, const std::function<std::string()>& f) {
   int terminal = -1, end = -1;
   const winsize size{.ws_row = 24, .ws_col = columns.value_or(0), .ws_xpixel = 0, .ws_ypixel = 0};
-  if (columns && openpty(&terminal, &end, nullptr, nullptr, &size) != 0) skip("no pseudo-terminals (/dev/pts)");
+  if (columns && openpty(&terminal, &end, nullptr, nullptr, &size) != 0) test::skip("no pseudo-terminals (/dev/pts)");
   if (!columns) end = open("/dev/null", O_WRONLY | O_CLOEXEC);  // NOLINT(cppcoreguidelines-pro-type-vararg)
   std::fflush(stdout);
   const int before = dup(STDOUT_FILENO);

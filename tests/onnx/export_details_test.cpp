@@ -159,6 +159,7 @@ TEST_CASE("a batch normalization is folded into no kernel whose output is used e
       {"kernel of two calls", Model({a, b}, Add()({norm(x), Activation(relu)(conv(b))})), true},
       {"factors of two calls", Model({a, b}, Add()({norm(x), norm(other(b))})), true},
       {"both of two calls", Model({a, b}, Add()({norm(x), norm(conv(b))})), true},
+      {"a kernel of two calls without an activation", Model({a, b}, Add()({norm(x), conv(b)})), true},
   };
   for (const auto& [name, model, folds] : rows) {
     INFO(name);

@@ -61,6 +61,13 @@ TEST_CASE("powers of integers have any exponent, and every result below 2^63") {
                  -4052555153018976267});
 }
 
+TEST_CASE("the smallest integer is divided by every number but 0 and -1") {
+  const std::int64_t least = std::numeric_limits<std::int64_t>::min();
+  CHECK(results_of_node("Div", {least, least, least, 6}, {1, 2, -2, -1}) ==
+        Integers{least, least / 2, -(least / 2), -6});
+  CHECK(results_of_node("Mod", {least, least, least}, {1, -1, 3}) == Integers{0, 0, 1});
+}
+
 TEST_CASE("an operator of integers without a result, or with one beyond 2^63, is an Error with both") {
   const std::int64_t half = std::int64_t{1} << 62, least = std::numeric_limits<std::int64_t>::min();
   for (const auto& [type, a, b] :

@@ -138,6 +138,7 @@ TEST_CASE("Gather at the numbers of the samples gives elements of each sample") 
   };
   const std::string gather = "node \"z\" (Gather, opset 17): expected ";
   CHECK(error({5, 1, {0}}) == gather + "positions in samples that are flattened with the batch, got others");
+  CHECK(error({0, 1, {0}}) == gather + "positions in samples that are flattened with the batch, got others");
   CHECK(error({6, 1, {0, 6}}) == gather + "positions of elements of the same sample, got others");
   const std::string add = "node \"positions\" (Add, opset 17): expected ";
   CHECK(error({6, 1, {0, -1}}) == add + "numbers from 0 to 2^40 for positions of samples, got others");

@@ -2,6 +2,7 @@
 #include <functional>
 
 #include "framework/ops/ops.hpp"
+#include "framework/tensor/elementwise.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;

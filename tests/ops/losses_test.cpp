@@ -8,12 +8,14 @@
 #include "framework/autograd/forward_pass.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/classification_losses.hpp"
+#include "framework/ops/reductions.hpp"
 #include "framework/ops/regression_losses.hpp"
 #include "framework/tensor/elementwise.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
 using xtape::test::error_of;
+using xtape::test::f64;
 
 namespace {
 
@@ -63,8 +65,8 @@ TEST_CASE("invalid outputs and labels are rejected under the name of the called 
       {"softmax_cross_entropy", softmax_cross_entropy, "sigmoid_cross_entropy"},
       {"categorical_cross_entropy", categorical_cross_entropy, "binary_cross_entropy"}};
   for (const auto& [name, function, of_one_number] : functions) {
-    const auto error = [&](const Shape& outputs, const Tensor& labels, const Tensor& weights = {}) {
-      return error_of([&] { function(Tensor::zeros(outputs), labels, weights, {}); });
+    const auto error = [&, &loss = function](const Shape& outputs, const Tensor& labels, const Tensor& weights = {}) {
+      return error_of([&] { loss(Tensor::zeros(outputs), labels, weights, {}); });
     };
     CHECK(error({2, 3}, Tensor::labels({0, 3})) == name + ": expected labels in [0, 3), got 3 at position 1");
     CHECK(error({2, 3}, Tensor::labels({0, -1})) == name + ": expected labels in [0, 3), got -1 at position 1");
@@ -309,10 +311,13 @@ TEST_CASE("every loss of numbers rejects targets of another shape") {
   const Tensor outputs = Tensor::full({2, 3}, 0.5);
   for (const auto& [name, loss] : losses) {
     const std::string expected = name + ": expected outputs and targets of one shape with at least one element, got ";
-    CHECK(error_of([&] { loss(outputs, Tensor::zeros({3, 2})); }) == expected + "(2, 3) and (3, 2)");
-    CHECK(error_of([&] { loss(outputs, Tensor::zeros({2, 4})); }) == expected + "(2, 3) and (2, 4)");
-    CHECK(error_of([&] { loss(outputs, Tensor()); }) == expected + "(2, 3) and an undefined tensor");
-    CHECK(error_of([&] { loss(Tensor::zeros({0, 3}), Tensor::zeros({0, 3})); }) == expected + "(0, 3) and (0, 3)");
+    const auto error = [&loss = loss](const Tensor& y, const Tensor& targets) {
+      return error_of([&] { loss(y, targets); });
+    };
+    CHECK(error(outputs, Tensor::zeros({3, 2})) == expected + "(2, 3) and (3, 2)");
+    CHECK(error(outputs, Tensor::zeros({2, 4})) == expected + "(2, 3) and (2, 4)");
+    CHECK(error(outputs, Tensor()) == expected + "(2, 3) and an undefined tensor");
+    CHECK(error(Tensor::zeros({0, 3}), Tensor::zeros({0, 3})) == expected + "(0, 3) and (0, 3)");
   }
 }
 

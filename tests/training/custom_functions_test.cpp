@@ -8,6 +8,7 @@
 #include "gradcheck/gradient_check.hpp"
 #include "gradcheck/model_check.hpp"
 #include "layers/core/activation.hpp"
+#include "layers/core/lambda.hpp"
 #include "optim/sgd.hpp"
 #include "tests/training/small_training.hpp"
 #include "training/metrics/metrics.hpp"

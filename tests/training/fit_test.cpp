@@ -10,6 +10,7 @@
 #include "layers/core/softmax.hpp"
 #include "layers/graph/input.hpp"
 #include "layers/normalization/batch_normalization.hpp"
+#include "layers/shape/merge.hpp"
 #include "optim/adam.hpp"
 #include "optim/sgd.hpp"
 #include "tests/support/outputs.hpp"

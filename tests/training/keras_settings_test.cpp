@@ -1,5 +1,7 @@
 // Losses, metrics, optimizers and schedules in Keras's JSON: each option with a value of its own, read and written, and
 // Keras's defaults.
+#include "framework/ops/arithmetic.hpp"
+#include "framework/ops/reductions.hpp"
 #include "layers/core/dense.hpp"
 #include "layers/graph/input.hpp"
 #include "optim/adadelta.hpp"

@@ -341,7 +341,7 @@ TEST_CASE("every schedule is the same after writing and reading, or is rejected"
         }) == share + "0 and 0.05");
   CHECK(error_of([] { rate_to_keras(schedule::cosine(1e-310, 10, {.final_rate = 0.1})); }) == share + "1e-310 and 0.1");
   CHECK(error_of([] { rate_to_keras(schedule::cosine_restarts(0, 10, {.final_rate = 0.1})); }) == share + "0 and 0.1");
-  CHECK(rate_to_keras(schedule::piecewise({}, {0.1})) == nlohmann::json(0.1));
+  CHECK(rate_to_keras(schedule::piecewise({}, {0.1})) == Json(0.1));
 }
 
 TEST_CASE("a model is trained, saved and trained on with fit, as without saving") {

@@ -150,6 +150,7 @@ TEST_CASE("each entry that ranks have to have in common has a difference in the 
   for (const auto* of_file : {"epochs", "figures", "batch", "epoch_samples"}) CHECK(entries.erase(of_file) == 1);
   for (const auto& [name, value] : entries) {
     INFO(name);
-    CHECK(std::ranges::any_of(rank_differences, [&](const auto& row) { return row.first.starts_with(name + " "); }));
+    const auto of_entry = [&entry = name](const auto& row) { return row.first.starts_with(entry + " "); };
+    CHECK(std::ranges::any_of(rank_differences, of_entry));
   }
 }

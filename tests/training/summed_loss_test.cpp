@@ -1,4 +1,6 @@
 // loss::summed against its definition: the sum of the losses of all samples and positions.
+#include "framework/autograd/forward_pass.hpp"
+#include "framework/ops/arithmetic.hpp"
 #include "framework/ops/reductions.hpp"
 #include "framework/tensor/elementwise.hpp"
 #include "framework/tensor/random.hpp"

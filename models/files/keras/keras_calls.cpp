@@ -127,17 +127,21 @@ bool depends_on_mode(const Layer& layer) {
   return type.find("Dropout") != std::string::npos || type == "GaussianNoise" || type.starts_with("Random");
 }
 
+/// The same with the layers inside. SpectralNormalization normalizes in training alone.
+bool depends_on_mode(const KerasNode& node) {
+  const auto inside = node.layer->all_sublayers();
+  return node.normalized || depends_on_mode(*node.layer) ||
+         std::ranges::any_of(inside, [](const auto& layer) { return depends_on_mode(*layer); }) ||
+         std::ranges::any_of(node.inner, [](const KerasNode& inner) { return depends_on_mode(inner); });
+}
+
 }  // namespace
 
-void check_training(const Layer& layer, const KerasCall& call) {
-  if (!call.training) return;
-  const auto inside = layer.all_sublayers();
-  const bool depends =
-      depends_on_mode(layer) || std::ranges::any_of(inside, [](const auto& inner) { return depends_on_mode(*inner); });
-  check(!depends,
+void check_training(const KerasNode& node, const KerasCall& call) {
+  check(!call.training || !depends_on_mode(node),
         "expected a call that follows the mode of the model, got training={}; xtape's calls have no such argument. In "
         "Keras, freeze batch normalization by trainable=False instead, or remove the layers that are random",
-        *call.training ? "True" : "False");
+        call.training == true ? "True" : "False");
 }
 
 KerasCalls::KerasCalls(const Json& layers, const Json& output_layers) {

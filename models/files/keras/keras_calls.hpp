@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "layers/graph/layer.hpp"
+#include "layers/graph/symbolic_tensor.hpp"
 #include "models/files/config_json.hpp"
+#include "models/files/keras_names.hpp"
 
 namespace xtape {
 
@@ -26,8 +27,8 @@ struct KerasCall {
   Json constants = Json::object();
 };
 
-/// Error when a call has an argument `training` that changes what the layer computes in training.
-void check_training(const Layer& layer, const KerasCall& call);
+/// Error when a call has an argument `training` that changes what the layer computes.
+void check_training(const KerasNode& node, const KerasCall& call);
 
 /// The calls of all layers, and their results.
 class KerasCalls {

@@ -234,7 +234,7 @@ class KerasReader {
         check(operation || call.constants.empty(),
               "expected a call on outputs of layers, and no argument but a training of true or false, got {}",
               shown(call.constants));
-        if (source_.version < 3) check_training(*node.layer, call);  // in Keras 3 the mode of the model prevails
+        if (source_.version < 3) check_training(node, call);  // in Keras 3 the mode of the model prevails
         return connect(node, inputs);
       });
     });

@@ -26,8 +26,7 @@ std::optional<std::int64_t> power(std::int64_t a, std::int64_t b) {
 /// The result of an operator on two integers. Nothing if it overflows or there is no such operator.
 std::optional<std::int64_t> combined(const std::string& type, std::int64_t a, std::int64_t b) {
   std::int64_t result = 0;
-  if (type == "Add" || type == "Sum")
-    return __builtin_add_overflow(a, b, &result) ? std::nullopt : std::optional(result);
+  if (type == "Add") return __builtin_add_overflow(a, b, &result) ? std::nullopt : std::optional(result);
   if (type == "Sub") return __builtin_sub_overflow(a, b, &result) ? std::nullopt : std::optional(result);
   if (type == "Mul") return __builtin_mul_overflow(a, b, &result) ? std::nullopt : std::optional(result);
   if (type == "Div") {

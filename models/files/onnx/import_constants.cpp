@@ -205,7 +205,8 @@ void compared(ImportNode& n) {
   Integers results;
   for (std::size_t i = 0; i < (a->empty() || b->empty() ? 0 : std::max(a->size(), b->size())); ++i) {
     const Number &x = (*a)[a->size() == 1 ? 0 : i], &y = (*b)[b->size() == 1 ? 0 : i];
-    const bool different = (!x.known() && y.known() && y.value < 0) || (!y.known() && x.known() && x.value < 0);
+    // an unknown extent is no negative number
+    const bool different = x.known() != y.known() && (x.known() ? x : y).value < 0;
     check((x.known() && y.known()) || (type == "Equal" && different), "expected known extents, got an unknown one");
     const bool holds = !different && function(Tensor::labels({x.value}), Tensor::labels({y.value})).item() != 0;
     results.push_back(holds ? 1 : 0);
