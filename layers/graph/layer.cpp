@@ -247,6 +247,16 @@ void Layer::set_trainable(bool trainable) {
   for (const auto& inner : inside) set(*inner);
 }
 
+std::vector<std::pair<std::string, Parameter>> Layer::separately_trainable() const {
+  std::vector<std::pair<std::string, Parameter>> found;
+  for (const Owned& owned : parameters_) {
+    if (owned.parameter.trainable() != (trainable_ && owned.spec.trainable)) {
+      found.emplace_back(owned.spec.name, owned.parameter);
+    }
+  }
+  return found;
+}
+
 std::optional<Variable> Layer::regularization(ForwardPass& pass) const {
   std::optional<Variable> total;
   const auto add = [&](const Layer& layer) {

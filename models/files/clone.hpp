@@ -19,7 +19,9 @@ struct CloneOptions {
 };
 
 /// A model with the same graph, names, options, trainable flags and values, whose layers and parameters are new:
-/// changes of one model do not affect the other. Error with the name of the layer when save_model() could not write it.
+/// changes of one model do not affect the other. Constraints are those of the layers' options: a function that was
+/// given to Parameter::set_constraint() is not copied. Error with the name of the layer when save_model() could not
+/// write it.
 Model clone(const Model& model, const CloneOptions& options = {});
 
 }  // namespace xtape

@@ -105,6 +105,19 @@ void freeze_inside(const Layer& layer, const Json& frozen) {
   for (const auto& [path, inner] : inside) inner->set_trainable(std::ranges::find(frozen, Json(path)) == frozen.end());
 }
 
+/// Sets the flags of single parameters of a layer and of those inside, which are given by their paths.
+void set_separately(const Layer& layer, const Json& flags) {
+  check(flags.is_object(), "trainable_parameters: expected an object, got {:.60}", flags.dump());
+  for (const auto& [path, flag] : flags.items()) {
+    const auto all = layer.named_parameters();
+    const auto found = std::ranges::find(all, path, &std::pair<std::string, Parameter>::first);
+    check(found != all.end() && flag.is_boolean(),
+          "trainable_parameters: expected paths of parameters, each with true or false, got {:.60} with {:.60}",
+          visible(path), flag.dump());
+    found->second.set_trainable(flag.get<bool>());
+  }
+}
+
 const std::vector<std::string> no_fields;
 const std::vector<std::string> model_fields{"class_name", "name", "config"};
 const std::vector<std::string> layer_fields{"class_name", "name", "trainable", "config"};
@@ -145,9 +158,11 @@ class GraphReader {
     }
     for (std::size_t i = 0; i < json.at("layers").size(); ++i) {
       const Json& description = json.at("layers")[i];
-      if (!description.contains("frozen")) continue;
-      at_place(place_of_layer(i, description),
-               [&] { freeze_inside(*layers.at(text_at(description, "name")), list_at(description, "frozen")); });
+      at_place(place_of_layer(i, description), [&] {
+        const Layer& made = *layers.at(text_at(description, "name"));
+        if (description.contains("frozen")) freeze_inside(made, list_at(description, "frozen"));
+        if (description.contains("trainable_parameters")) set_separately(made, description["trainable_parameters"]);
+      });
     }
     for (const auto& [layer_name, made] : layers) {
       check(calls.contains(layer_name), "nodes: expected a call of every layer, got none of {}", layer_name);
@@ -169,7 +184,7 @@ class GraphReader {
   std::shared_ptr<Layer> layer(const Json& json, const std::string& path) {
     const bool is_model = json.is_object() && json.contains("class_name") && json.at("class_name") == "Model";
     check_fields(json, is_model ? model_fields : layer_fields,
-                 is_model ? no_fields : std::vector<std::string>{"frozen"});
+                 is_model ? no_fields : std::vector<std::string>{"frozen", "trainable_parameters"});
     const std::string type = text_at(json, "class_name"), name = text_at(json, "name");
     if (is_model) return model(json.at("config"), name, path + name + "/").definition();
     const Json& trainable = json.at("trainable");

@@ -19,6 +19,12 @@ void add_frozen(const Layer& layer, const std::string& path, Json& frozen) {
   }
 }
 
+/// The trainable flags of parameters that were set apart from those of their layers, by path.
+void add_separate(const Layer& layer, const std::string& path, Json& flags) {
+  for (const auto& [name, parameter] : layer.separately_trainable()) flags[path + name] = parameter.trainable();
+  for (const auto& [name, inner] : layer.sublayers()) add_separate(*inner, path + name + "/", flags);
+}
+
 /// The number of a node, or [number, output] when the node has several outputs.
 Json value_of(const Model& model, NodeOutput value) {
   if (model.nodes()[value.node].outputs.size() == 1) return value.node;
@@ -69,6 +75,9 @@ class GraphWriter {
       json["frozen"] = Json::array();
       add_frozen(*layer, "", json["frozen"]);
     }
+    Json flags = Json::object();
+    add_separate(*layer, "", flags);
+    if (!flags.empty()) json["trainable_parameters"] = std::move(flags);
     try {
       const LayerConfig config = layer->config();
       json["config"] = config_to_json(config);

@@ -1,6 +1,7 @@
 #include "models/files/clone.hpp"
 
 #include "layers/layers.hpp"
+#include "models/files/keras/keras_model.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -37,6 +38,28 @@ TEST_CASE("a clone has the graph and the values of the model, and parameters of 
   const Tensor before = model.parameter("out/bias").value();
   copy.parameter("out/bias").set_value(Tensor::of({2}, {7, 8}));
   CHECK(identical(model.parameter("out/bias").value(), before));
+}
+
+TEST_CASE("clones and files keep the flags of parameters that are not those of their layers") {
+  const Model model = normalized_model();
+  model.parameter("conv/bias").set_trainable(true);  // in a frozen layer
+  model.parameter("out/kernel").set_trainable(false);
+  model.parameter("norm/moving_mean").set_trainable(true);
+  const auto inside = Input({6, 6, 1});
+  const Model outer(inside, model(inside), {.name = "outer"});
+  const TemporaryFolder folder;
+  save_model(outer, folder / "m.safetensors");
+  for (const Model& copy : {clone(outer), load_model(folder / "m.safetensors")}) {
+    CHECK(copy.trainable_count() == outer.trainable_count());
+    for (const auto& [path, parameter] : outer.named_parameters()) {
+      INFO(path);
+      CHECK(copy.parameter(path).trainable() == parameter.trainable());
+    }
+  }
+  CHECK_THAT(graph_to_json(model), Catch::Contains(R"("trainable_parameters":{"bias":true})"));
+  CHECK_THAT(error_of([&] { save_keras_model(model, folder / "m.keras"); }),
+             Catch::EndsWith("layer conv: expected parameters that are trainable or frozen with their layer, got bias, "
+                             "which was set apart; Keras has one flag for a layer"));
 }
 
 TEST_CASE("a clone with a seed has new initial values") {

@@ -84,6 +84,11 @@ Json keras_layer_of(const Model& model, const std::shared_ptr<Layer>& layer, Wri
     const std::string type = layer->type();
     check(is_keras_class(type), "layer {} of class {}: expected a layer that Keras has, got one that it lacks",
           layer->name(), type);
+    const auto apart = layer->separately_trainable();
+    check(apart.empty(),
+          "layer {}: expected parameters that are trainable or frozen with their layer, got {}, which was set apart; "
+          "Keras has one flag for a layer",
+          layer->name(), apart.empty() ? "" : apart.front().first);
     Json config{{"name", layer->name()}};
     if (!layer->named_parameters().empty())
       config["trainable"] = layer->trainable();  // SpatialDropout has no such option
