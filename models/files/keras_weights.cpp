@@ -4,6 +4,8 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <string_view>
+#include <vector>
 
 #include "framework/io/hdf5.hpp"
 #include "framework/io/hdf5_file.hpp"
@@ -117,14 +119,45 @@ StoredWeights read_layers(const Model& model, const KerasNodes& nodes, const Hdf
 
 constexpr std::string_view early_list = "_layer_checkpoint_dependencies";
 
-/// The path of a weight in layout (c) as in keras3_parameters(). A Sequential of Keras is a Model in xtape, whose group
-/// has another name. If a group has both kinds, their order is unknown, and the names are not changed.
-std::string as_functional(std::string name, const std::string& list, bool has_functional) {
-  const std::string sequential = list + "/sequential", functional = list + "/functional";
-  for (std::size_t at = 0; !has_functional && (at = name.find(sequential, at)) != std::string::npos;) {
-    name.replace(at, sequential.size(), functional);
+constexpr std::string_view sequential = "sequential", functional = "functional";
+
+/// Where the names of the models begin that a path in layout (c) leads through, behind "list/".
+std::vector<std::size_t> models_in(const std::string& name, const std::string& list) {
+  std::vector<std::size_t> begins;
+  for (std::size_t at = 0; (at = name.find(list + "/", at)) != std::string::npos;) {
+    at += list.size() + 1;
+    const std::string_view rest = std::string_view(name).substr(at);
+    if (rest.starts_with(sequential) || rest.starts_with(functional)) begins.push_back(at);
   }
-  return name;
+  return begins;
+}
+
+/// The lists of layers, such as "layers/functional/layers/", that hold models of both kinds.
+std::set<std::string> mixed_lists(const std::vector<std::string>& names, const std::string& list) {
+  std::map<std::string, std::set<char>> kinds;
+  for (const std::string& name : names) {
+    for (const std::size_t begin : models_in(name, list)) kinds[name.substr(0, begin)].insert(name[begin]);
+  }
+  std::set<std::string> mixed;
+  for (const auto& [place, of_place] : kinds) {
+    if (of_place.size() > 1) mixed.insert(place);
+  }
+  return mixed;
+}
+
+/// The path of a weight in layout (c) as in keras3_parameters(). A Sequential of Keras is a Model in xtape, whose group
+/// has another name. Nothing for a weight in a list with models of both kinds: the order of all of them is unknown.
+std::string as_functional(const std::string& name, const std::string& list, const std::set<std::string>& mixed) {
+  std::string path = name;
+  std::vector<std::size_t> begins = models_in(name, list);
+  for (const std::size_t begin : begins) {
+    if (mixed.contains(name.substr(0, begin))) return "";
+  }
+  std::ranges::reverse(begins);
+  for (const std::size_t begin : begins) {
+    if (name[begin] == sequential[0]) path.replace(begin, sequential.size(), functional);
+  }
+  return path;
 }
 
 /// Error when the number of a layer is odd in the early layout, where a layer with weights counts as two.
@@ -158,12 +191,10 @@ StoredWeights read_numbered_layers(const Model& model, const KerasNodes& nodes, 
   }
   StoredWeights result;
   const std::vector<std::string> names = file.dataset_names();
-  const bool has_functional = nodes.of_file || std::ranges::any_of(names, [&](const std::string& name) {
-                                return name.find(list + "/functional") != std::string::npos;
-                              });
+  const std::set<std::string> mixed = mixed_lists(names, list);
   for (const std::string& name : names) {
     if (!name.starts_with(list + "/") || name.find("/seed_generator/") != std::string::npos) continue;
-    const std::string place = as_functional(name, list, has_functional);
+    const std::string place = nodes.of_file ? name : as_functional(name, list, mixed);
     if (counts.contains(place)) continue;
     const auto known = paths.find(place);
     if (nodes.of_file && known == paths.end() && of_normalization(name)) continue;

@@ -1,7 +1,6 @@
 // Names of weights in Keras files, which h5py writes as the source of Keras does.
 #include "models/files/keras_names.hpp"
 
-#include "framework/io/hdf5.hpp"
 #include "layers/layers.hpp"
 #include "models/files/clone.hpp"
 #include "models/files/keras/keras_model.hpp"
@@ -78,31 +77,6 @@ TEST_CASE("weights of models nested twice are found, also with an inner layer na
   const Model around(input, encoder(input));
   CHECK(KerasFile("legacy", "suffix").load(around).complete());
   check_numbered(around, {"encoder/encoder_1/kernel", "encoder/encoder_1/bias"});
-}
-
-TEST_CASE("nested models of both kinds in one file are matched by name only") {
-  const test::TemporaryFolder folder;
-  const SymbolicTensor input = Input({2});
-  const Model first(input, Dense({.units = 2, .name = "a"})(input), {.name = "first"});
-  const Model second(input, Dense({.units = 2, .name = "b"})(input), {.name = "second"});
-  const Model model(input, second(first(input)), {.seed = 3});
-  save_weights(model, folder / "ours.weights.h5");
-  std::vector<NamedTensor> tensors;
-  for (const std::string& name : hdf5_dataset_names(folder / "ours.weights.h5")) {
-    std::string renamed = name;
-    const std::string one = "layers/functional/", other = "layers/functional_1/";
-    if (name.starts_with(one)) renamed = "layers/sequential/" + name.substr(one.size());
-    if (name.starts_with(other)) renamed = one + name.substr(other.size());
-    tensors.push_back({renamed, load_hdf5(folder / "ours.weights.h5", name)});
-  }
-  REQUIRE(tensors.size() == 4);
-  save_hdf5(folder / "both.weights.h5", tensors);
-  const Model loaded(input, second(first(input)));
-  const LoadReport report = load_weights(loaded, folder / "both.weights.h5", {.strict = false});
-  CHECK(report.missing == std::vector<std::string>{"second/b/kernel", "second/b/bias"});
-  REQUIRE(report.unexpected.size() == 2);
-  for (const std::string& name : report.unexpected) CHECK_THAT(name, Catch::StartsWith("layers/sequential/"));
-  CHECK_THROWS_AS(load_weights(loaded, folder / "both.weights.h5"), Error);
 }
 
 TEST_CASE("a long name of a layer is written and read in every format of Keras") {

@@ -4,6 +4,7 @@
 #include "framework/io/hdf5.hpp"
 #include "framework/io/safetensors.hpp"
 #include "layers/layers.hpp"
+#include "models/files/clone.hpp"
 #include "models/files/keras/keras_model.hpp"
 #include "models/zoo/resnet50.hpp"
 #include "tests/io/files.hpp"
@@ -203,6 +204,43 @@ TEST_CASE("files that Keras would not write are rejected, and the model is uncha
              Contains("load_weights: expected a file with an order of its tensors, got Keras 3's layout, which numbers "
                       "the layers of each class, in ") &&
                  Contains("load it by name"));
+}
+
+TEST_CASE("models of both of Keras's classes in one list of layers match nothing, because their order is unknown") {
+  const SymbolicTensor inside = Input({2}), input = Input({2});
+  const auto inner = [&](const char* name) {
+    return Model(inside, Dense({.units = 2, .name = "dense"})(inside), {.name = name, .seed = 7});
+  };
+  const Model model(input, Dense({.units = 3, .name = "last"})(inner("second")(inner("first")(input))), {.seed = 3});
+  const test::TemporaryFolder folder;
+  save_weights(model, folder / "w.weights.h5");
+  const auto with = [&](const std::string& first, const std::string& second) {
+    std::vector<NamedTensor> tensors;
+    for (std::string name : hdf5_dataset_names(folder / "w.weights.h5")) {
+      const Tensor value = load_hdf5(folder / "w.weights.h5", name);
+      const std::string of_second = "layers/functional_1/", of_first = "layers/functional/";
+      if (name.starts_with(of_second)) {
+        name.replace(0, of_second.size(), "layers/" + second + "/");
+      } else if (name.starts_with(of_first)) {
+        name.replace(0, of_first.size(), "layers/" + first + "/");
+      }
+      tensors.push_back({name, value});
+    }
+    save_hdf5(folder / "other.weights.h5", tensors, {});
+    Model other = clone(model, {.seed = 9});
+    const LoadReport report = load_weights(other, folder / "other.weights.h5", {.strict = false});
+    for (const char* path : {"first/dense/kernel", "second/dense/kernel", "last/kernel"}) {
+      const bool matched =
+          std::ranges::find(report.matched, path, &LoadReport::Pair::parameter) != report.matched.end();
+      CHECK(identical(other.parameter(path).value(), model.parameter(path).value()) == matched);
+    }
+    if (!report.complete()) CHECK_THROWS_AS(load_weights(other, folder / "other.weights.h5"), Error);
+    return report.matched.size();
+  };
+  CHECK(with("functional", "functional_1") == 6);
+  CHECK(with("sequential", "sequential_1") == 6);
+  CHECK(with("functional", "sequential") == 2);
+  CHECK(with("sequential", "functional") == 2);
 }
 
 TEST_CASE("a file of a model without parameters is loaded by name and by order") {
