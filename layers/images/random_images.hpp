@@ -21,6 +21,7 @@ class RandomFlipLayer final : public Layer {
   };
   explicit RandomFlipLayer(Options options) : Layer(options.name), options_(std::move(options)) {}
   std::string type() const override { return "RandomFlip"; }
+  bool keeps_activation() const override { return true; }
   LayerConfig config() const override { return config_of(options_); }
   const Options& options() const { return options_; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
@@ -54,6 +55,7 @@ class RandomTranslationLayer final : public Layer {
   /// Error unless the ranges are within [-1, 1] and not empty.
   explicit RandomTranslationLayer(Options options);
   std::string type() const override { return "RandomTranslation"; }
+  bool keeps_activation() const override { return options_.fill_mode != FillMode::constant; }
   LayerConfig config() const override { return config_of(options_); }
   const Options& options() const { return options_; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
@@ -85,6 +87,7 @@ class RandomRotationLayer final : public Layer {
   /// Error unless the range is finite and not empty.
   explicit RandomRotationLayer(Options options);
   std::string type() const override { return "RandomRotation"; }
+  bool keeps_activation() const override { return options_.fill_mode != FillMode::constant; }
   LayerConfig config() const override { return config_of(options_); }
   const Options& options() const { return options_; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
@@ -119,6 +122,7 @@ class RandomZoomLayer final : public Layer {
   /// Error unless the ranges are finite, above -1 and not empty.
   explicit RandomZoomLayer(Options options);
   std::string type() const override { return "RandomZoom"; }
+  bool keeps_activation() const override { return options_.fill_mode != FillMode::constant; }
   LayerConfig config() const override { return config_of(options_); }
   const Options& options() const { return options_; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
@@ -146,6 +150,7 @@ class RandomCropLayer final : public Layer {
   /// Error unless height and width are at least 1.
   explicit RandomCropLayer(Options options);
   std::string type() const override { return "RandomCrop"; }
+  bool keeps_activation() const override { return true; }
   LayerConfig config() const override { return config_of(options_); }
   const Options& options() const { return options_; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
@@ -187,7 +192,8 @@ extern template class LayerHandle<RandomContrastLayer>;
 using RandomContrast = LayerHandle<RandomContrastLayer>;
 
 /// Changes the brightness of images by chance in training: y = x + f (value_high - value_low), limited to value_low and
-/// value_high. In inference y = x.
+/// value_high. In inference y = x. The defaults are Keras's 0 and 255; fit() gives a model uint8 images as [0, 1], for
+/// which they are 0 and 1.
 class RandomBrightnessLayer final : public Layer {
  public:
   struct Options {

@@ -55,6 +55,7 @@ class ResizingLayer final : public Layer {
   /// Error unless height and width are at least 1.
   explicit ResizingLayer(Options options);
   std::string type() const override { return "Resizing"; }
+  bool keeps_activation() const override { return true; }
   LayerConfig config() const override { return config_of(options_); }
   const Options& options() const { return options_; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
@@ -82,6 +83,7 @@ class CenterCropLayer final : public Layer {
   /// Error unless height and width are at least 1.
   explicit CenterCropLayer(Options options);
   std::string type() const override { return "CenterCrop"; }
+  bool keeps_activation() const override { return true; }
   LayerConfig config() const override { return config_of(options_); }
   const Options& options() const { return options_; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;

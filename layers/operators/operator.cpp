@@ -1,6 +1,8 @@
 #include "layers/operators/operator.hpp"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "framework/ops/manipulation.hpp"
 #include "layers/operators/operator_rules.hpp"
@@ -43,6 +45,13 @@ OperatorLayer::OperatorLayer(Options options) : Layer(options.name), options_(st
           "{}: constant_shape: expected fewer than {} extents of at least 1, got ({})", title(), Shape::max_rank,
           fmt::join(*options_.constant_shape, ", "));
   }
+}
+
+bool OperatorLayer::keeps_activation() const {
+  constexpr std::array<std::string_view, 10> keeping{"Expand",     "Gather",    "Max",     "Min",   "ReduceMax",
+                                                     "ReduceMean", "ReduceMin", "Reshape", "Slice", "Tile"};
+  const bool of_inputs = !options_.value && !options_.constant_shape;
+  return of_inputs && std::ranges::find(keeping, options_.function.value) != keeping.end();
 }
 
 std::vector<TensorSpec> OperatorLayer::output_specs(const std::vector<TensorSpec>& inputs) const {

@@ -60,6 +60,7 @@ class OperatorLayer final : public Layer {
   /// Error for an unknown function.
   explicit OperatorLayer(Options options);
   std::string type() const override { return "Operator"; }
+  bool keeps_activation() const override;
   LayerConfig config() const override { return config_of(options_); }
   const Options& options() const { return options_; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;

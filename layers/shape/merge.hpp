@@ -58,6 +58,7 @@ class AverageLayer final : public ElementwiseMergeLayer {
  public:
   using ElementwiseMergeLayer::ElementwiseMergeLayer;
   std::string type() const override { return "Average"; }
+  bool keeps_activation() const override { return true; }
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
 extern template class LayerHandle<AverageLayer>;
@@ -68,6 +69,7 @@ class MaximumLayer final : public ElementwiseMergeLayer {
  public:
   using ElementwiseMergeLayer::ElementwiseMergeLayer;
   std::string type() const override { return "Maximum"; }
+  bool keeps_activation() const override { return true; }
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
 extern template class LayerHandle<MaximumLayer>;
@@ -78,6 +80,7 @@ class MinimumLayer final : public ElementwiseMergeLayer {
  public:
   using ElementwiseMergeLayer::ElementwiseMergeLayer;
   std::string type() const override { return "Minimum"; }
+  bool keeps_activation() const override { return true; }
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
 extern template class LayerHandle<MinimumLayer>;

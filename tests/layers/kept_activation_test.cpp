@@ -48,6 +48,21 @@ std::vector<KeepingRow> keeping_layers() {
           {Dropout({.rate = 0.5}), {4}},
           {SpatialDropout1D({.rate = 0.5}), sequence},
           {SpatialDropout2D({.rate = 0.5}), image},
+          {Resizing({.height = 3, .width = 7}), image},
+          {CenterCrop({.height = 2, .width = 3}), image},
+          {CenterCrop({.height = 8, .width = 3}), image},
+          {RandomFlip(), image},
+          {RandomCrop({.height = 2, .width = 3}), image},
+          {RandomTranslation({.height_factor = 0.5, .width_factor = 0.5}), image},
+          {RandomRotation({.factor = 0.5, .fill_mode = FillMode::wrap}), image},
+          {RandomZoom({.height_factor = 0.5}), image},
+          {Operator({.function = std::string("Slice"), .axes = {1}, .numbers = {1, 4, 2}}), sequence},
+          {Operator({.function = std::string("Gather"), .axes = {1}, .numbers = {3, 0}}), sequence},
+          {Operator({.function = std::string("ReduceMean"), .axes = {1}}), sequence},
+          {Operator({.function = std::string("ReduceMax"), .axes = {1}, .keep_dims = true}), sequence},
+          {Operator({.function = std::string("ReduceMin"), .axes = {2}}), sequence},
+          {Operator({.function = std::string("Reshape"), .numbers = {2, 4}}), sequence},
+          {Operator({.function = std::string("Tile"), .numbers = {2, 1}}), sequence},
           {Activation(linear), {4}}};
 }
 
@@ -61,26 +76,45 @@ TEST_CASE("layers that move, select or average values keep the activation of the
     const auto input = Input(row.sample);
     const Model model(input, row.layer->connect_one({input}));
     const Tensor x = RandomStream(1).uniform(Shape(row.sample.prepended(3)), 1, 2);
-    ForwardPass pass(Mode::inference);
+    const bool random = row.layer->type().starts_with("Random");
+    ForwardPass pass(random ? Mode::training : Mode::inference, {.step = 1});
     for (const double y : model(x, pass).value().to_vector()) CHECK((y == 0 || (y >= 1 && y <= 2)));
   }
 }
 
+TEST_CASE("the mean, the maximum and the minimum of several inputs keep their activation") {
+  const auto a = Input({4}), b = Input({4});
+  const Tensor x = RandomStream(1).uniform({3, 4}, 1, 2), y = RandomStream(2).uniform({3, 4}, 1, 2);
+  for (const std::shared_ptr<Layer>& layer : std::vector<std::shared_ptr<Layer>>{Average(), Maximum(), Minimum()}) {
+    INFO(layer->type());
+    CHECK(layer->keeps_activation());
+    const Model model({a, b}, layer->connect_one({a, b}));
+    ForwardPass pass(Mode::inference);
+    for (const double z : model.call({x, y}, pass)[0].value().to_vector()) CHECK((z >= 1 && z <= 2));
+  }
+}
+
 TEST_CASE("layers that compute other values do not keep the activation of their input") {
-  const std::vector<std::shared_ptr<Layer>> others{Dense({.units = 2}),
-                                                   Conv1D({.filters = 1}),
-                                                   Rescaling({.scale = 2}),
-                                                   BatchNormalization(),
-                                                   LayerNormalization(),
-                                                   GaussianNoise({.stddev = 1}),
-                                                   Softmax(),
-                                                   PReLU(),
-                                                   AlphaDropout({.rate = 0.5}),
-                                                   Add(),
-                                                   Multiply(),
-                                                   Subtract(),
-                                                   Dot(),
-                                                   Activation(relu)};
+  const std::vector<std::shared_ptr<Layer>> others{
+      Dense({.units = 2}),
+      Conv1D({.filters = 1}),
+      Rescaling({.scale = 2}),
+      BatchNormalization(),
+      LayerNormalization(),
+      GaussianNoise({.stddev = 1}),
+      Softmax(),
+      PReLU(),
+      AlphaDropout({.rate = 0.5}),
+      Add(),
+      Multiply(),
+      Subtract(),
+      Dot(),
+      RandomZoom({.height_factor = 0.5, .fill_mode = FillMode::constant, .fill_value = 0.5}),
+      RandomContrast({.factor = 0.5}),
+      Operator({.function = std::string("Exp")}),
+      Operator({.function = std::string("Max"), .value = 0}),
+      Operator({.function = std::string("Min"), .constant_shape = std::vector<std::int64_t>{4}}),
+      Activation(relu)};
   for (const auto& layer : others) {
     INFO(layer->type());
     CHECK_FALSE(layer->keeps_activation());

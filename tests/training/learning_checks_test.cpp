@@ -97,7 +97,10 @@ TEST_CASE("layers that only move, select or average values keep the activation b
         Dropout({.rate = 0.1})(Flatten()(colours)), GlobalAveragePooling2D()(map), GlobalMaxPooling2D()(map),
         Flatten()(MaxPooling2D({.pool_size = 4})(map)), Flatten()(AveragePooling2D({.pool_size = 4})(map)),
         Concatenate()({Dense({.units = 1, .activation = sigmoid, .name = "probabilities"})(Flatten()(image)),
-                       Dense({.units = 1, .activation = sigmoid})(Flatten()(image))})}) {
+                       Dense({.units = 1, .activation = sigmoid})(Flatten()(image))}),
+        Average()({Dense({.units = 2, .activation = softmax, .name = "probabilities"})(Flatten()(image)),
+                   Dense({.units = 2, .activation = softmax})(Flatten()(image))}),
+        Flatten()(Resizing({.height = 1, .width = 1})(map))}) {
     Model model(image, output);
     CHECK_THAT(refusal(model, data, loss::softmax_cross_entropy()),
                Contains("gives logits") && Contains("layer probabilities"));
