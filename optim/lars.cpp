@@ -33,13 +33,14 @@ void LARS::update(Tensor& value, const Tensor& gradient, std::span<Tensor> slots
       const double of_value = norm_of({value}), divisor = norm_of({clipped}) + step.decay * of_value;
       if (of_value > 0 && divisor > 0) ratio = trust_coefficient_ * of_value / divisor;
     }
-    const auto rate = static_cast<T>(step.rate * ratio), decay = static_cast<T>(step.decay);
+    const double rate = step.rate * ratio;  // float32 may be too small for the ratio
+    const auto decay = static_cast<T>(step.decay);
     const auto kept = static_cast<T>(momentum_);
     T* p = value.mutable_data<T>();
     T* v = slots[0].mutable_data<T>();
     kernels::parallel_for(value.size(), elementwise_grain, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
-        v[i] = kept * v[i] + rate * (g[i] + decay * p[i]);
+        v[i] = kept * v[i] + static_cast<T>(rate * (g[i] + decay * p[i]));
         p[i] -= v[i];
       }
     });

@@ -14,11 +14,10 @@ double norm_ratio(const Tensor& value, const Tensor& direction) {
 void subtract_scaled(Tensor& value, const Tensor& direction, double factor) {
   with_floating("subtract_scaled", value.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const auto times = static_cast<T>(factor);
     const T* const d = direction.data<T>();
     T* const p = value.mutable_data<T>();
     kernels::parallel_for(value.size(), elementwise_grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) p[i] -= times * d[i];
+      for (std::int64_t i = begin; i < end; ++i) p[i] -= static_cast<T>(factor * d[i]);
     });
   });
 }

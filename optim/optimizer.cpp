@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "framework/autograd/finite_check.hpp"
 #include "framework/tensor/tensor_text.hpp"
@@ -215,11 +216,18 @@ std::vector<Tensor> Optimizer::initial_slots(const Parameter& parameter) const {
 }
 
 std::vector<std::string> Optimizer::unique_names() const {
+  std::set<std::string> taken;
+  for (const Parameter& parameter : parameters_) taken.insert(parameter.name());
   std::map<std::string, int> seen;
   std::vector<std::string> names;
   for (const Parameter& parameter : parameters_) {
-    const int count = ++seen[parameter.name()];
-    names.push_back(parameter.name() + (count > 1 ? fmt::format("_{}", count) : ""));
+    int& count = seen[parameter.name()];
+    std::string name = parameter.name();
+    for (++count; count > 1; ++count) {
+      name = fmt::format("{}_{}", parameter.name(), count);
+      if (taken.insert(name).second) break;
+    }
+    names.push_back(std::move(name));
   }
   return names;
 }

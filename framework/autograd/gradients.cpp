@@ -93,6 +93,10 @@ double Gradients::finite_norm(std::string_view caller) const {
           "rate, or find the op with FiniteCheck",
           caller, of_one, parameter.name());
   }
+  check(std::isfinite(found),
+        "{}: expected gradients of finite norm, got {} gradients whose norm is beyond float64; nothing was changed; "
+        "scale the loss down",
+        caller, entries_.size());
   return found;
 }
 

@@ -4,6 +4,7 @@
 
 #include "framework/autograd/tape.hpp"
 #include "framework/ops/arithmetic.hpp"
+#include "framework/ops/comparison.hpp"
 #include "framework/tensor/elementwise.hpp"
 
 namespace xtape {
@@ -21,10 +22,11 @@ Variable pow_of_one_less(const Variable& x, const Variable& y) {
   return pow(x, add(subtract(y, 1), both_zero));
 }
 
-/// ln x where x > 0, else 0.
-Variable log_of_positive(const Variable& x) {
-  const Tensor positive = map("pow", x.value(), [](auto v) { return v > 0 ? 1 : 0; });
-  return log(add(multiply(x, positive), subtract(1, Variable(positive))));
+/// z ln x, but 0 where x <= 0.
+Variable times_log_of_positive(const Variable& z, const Variable& x) {
+  const Tensor others = less_equal(x, 0);
+  const Variable zero = Tensor::zeros({}, x.dtype()), one = Tensor::ones({}, x.dtype());
+  return multiply(where(others, zero, z), log(where(others, one, x)));
 }
 
 }  // namespace
@@ -102,8 +104,7 @@ Variable pow(const Variable& x, const Variable& y) {
                     return sum_to(multiply(dz, slope), x.shape());
                   }},
                  {y, [x, y](const Variable& dz, const Variable& out) {
-                    const Variable slope = multiply(out, log_of_positive(x));
-                    return sum_to(multiply(dz, slope), y.shape());
+                    return sum_to(multiply(dz, times_log_of_positive(out, x)), y.shape());
                   }}});
 }
 

@@ -9,6 +9,7 @@
 #include "framework/autograd/tape.hpp"
 #include "framework/ops/activations.hpp"
 #include "framework/ops/arithmetic.hpp"
+#include "framework/ops/comparison.hpp"
 #include "framework/ops/elementary.hpp"
 #include "framework/ops/exponential_sum.hpp"
 #include "framework/ops/label_checks.hpp"
@@ -331,7 +332,11 @@ Variable sigmoid_cross_entropy(const Variable& logits, const Tensor& targets, co
   }
   const auto [yes, no] = shares(logits, targets, options);
   const Variable z = counted(name, logits, weights);
-  return mean_of_positions(name, yes * softplus(-z) + no * softplus(z), weights, logits.dtype());
+  // 0 for a share of 0, also where softplus(z) is infinite
+  const auto part = [](const Tensor& share, const Variable& x) {
+    return share * softplus(where(share, x, Tensor::zeros({}, x.dtype())));
+  };
+  return mean_of_positions(name, part(yes, -z) + part(no, z), weights, logits.dtype());
 }
 
 Variable mean_squared_error(const Variable& outputs, const Tensor& targets, const Tensor& weights) {

@@ -135,6 +135,18 @@ TEST_CASE("gradients that are not finite are not clipped by their norm, and keep
   }
 }
 
+TEST_CASE("finite gradients whose norm is beyond float64 are not clipped by it") {
+  const Parameter a = parameter_of("a", {0}), b = parameter_of("b", {0});
+  for (const Parameter& p : {a, b}) p.set_value(p.value().to(DType::float64));
+  Gradients g;
+  g.add(a, test::f64({1.5e308})), g.add(b, test::f64({1.5e308}));
+  CHECK(
+      error_of([&] { g.clip_norm(1); }) ==
+      "Gradients::clip_norm: expected gradients of finite norm, got 2 gradients whose norm is beyond float64; nothing "
+      "was changed; scale the loss down");
+  CHECK(g[a].item() == 1.5e308);
+}
+
 TEST_CASE("gradients of parts of a batch add up to those of the whole batch") {
   const Parameter w("w", RandomStream(1).normal({4, 3}, 0, 1, DType::float64));
   const Tensor x = RandomStream(2).normal({10, 4}, 0, 1, DType::float64);

@@ -282,6 +282,20 @@ TEST_CASE("label smoothing takes a share of each label and spreads it over all c
   }
 }
 
+TEST_CASE("sigmoid_cross_entropy with weights of answers is 0 for infinite logits of the right sign") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const std::vector<double>& weights : {std::vector<double>{}, {2}, {2, 3}, {0, 3}}) {
+    INFO(fmt::format("{}", fmt::join(weights, " ")));
+    ForwardPass pass(Mode::training);
+    const Variable z = pass.watch(f64({2, 2}, {-infinity, infinity, infinity, -infinity}));
+    const Tensor right = f64({2, 2}, {0, 1, 1, 0}), wrong = f64({2, 2}, {0, 1, 1, 1});
+    const Variable loss = sigmoid_cross_entropy(z, right, {}, {.pos_weight = weights});
+    CHECK(loss.value().item() == 0);
+    CHECK(gradients(loss, {z})[0].value().to_vector() == std::vector<double>{0, 0, 0, 0});
+    CHECK(sigmoid_cross_entropy(z, wrong, {}, {.pos_weight = weights}).value().item() == infinity);
+  }
+}
+
 TEST_CASE("every loss of numbers rejects targets of another shape") {
   using Function = std::function<Variable(const Variable&, const Tensor&)>;
   const auto plain = [](auto loss) -> Function {

@@ -145,4 +145,23 @@ TEST_CASE("a power has no derivative with respect to its exponent where the base
   CHECK(by_exponent[4] == Approx(0.5 * std::log(2)));
 }
 
+TEST_CASE("the derivative of an infinite power with respect to its exponent is 0 where the base is not positive") {
+  const double infinite = std::numeric_limits<double>::infinity();
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    const double huge = dtype == DType::float32 ? -1e20 : -1e200;
+    const Tensor bases = Tensor::of({5}, {huge, -infinite, 0, -0.0, std::nan("")}, dtype);
+    ForwardPass pass(Mode::training);
+    const Variable x = pass.watch(bases), y = pass.watch(Tensor::of({5}, {2, 2, -1, -1, 2}, dtype));
+    const Variable z = pow(x, y);
+    CHECK(z.value().at({0}) == infinite);
+    CHECK(z.value().at({2}) == infinite);
+    const Variable slope = gradients(z, {y}, Tensor::ones({5}, dtype))[0];
+    const std::vector<double> slopes = slope.value().to_vector();
+    CHECK(std::vector(slopes.begin(), slopes.begin() + 4) == std::vector<double>{0, 0, 0, 0});
+    CHECK(std::isnan(slopes[4]));
+    const std::vector<double> bends = gradients(sum(slope), {y})[0].value().to_vector();
+    CHECK(std::vector(bends.begin(), bends.begin() + 4) == std::vector<double>{0, 0, 0, 0});
+  }
+}
+
 }  // namespace xtape

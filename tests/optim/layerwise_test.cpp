@@ -96,6 +96,17 @@ Values trained(const Options& options, bool averages = false) {
   return values;
 }
 
+/// The elements of a matrix (10, 10) of `value` in float32 after a step with equal gradients.
+template <class Type, class Options>
+double after_step(const Options& options, double value, float gradient) {
+  const Parameter p("p", Tensor::full({10, 10}, value));
+  Type optimizer({p}, options);
+  Gradients now;
+  now.add(p, Tensor::full({10, 10}, gradient));
+  optimizer.step(now);
+  return p.value().at({3, 4});
+}
+
 double largest(const Values& a, const Values& b) {
   REQUIRE(a.size() == b.size());
   double most = 0;
@@ -178,6 +189,13 @@ TEST_CASE("a parameter or a gradient of norm 0 has the trust ratio 1") {
   CHECK(test::error_of([&] { LARS({zero()}, {.trust_coefficient = 0}); }) ==
         "LARS: expected a finite trust_coefficient above 0, got 0");
   CHECK(test::error_of([&] { LAMB({zero()}, {.beta1 = 1}); }) == "LAMB: expected beta1 in [0, 1), got 1");
+}
+
+TEST_CASE("the ratio of the norms of weights and steps may be beyond float32") {
+  // The step is the rate times the norm of the weights, in the direction of the gradient: 0.1 * 1, 0.1 * 0.001 * 1.
+  const float tiny = std::numeric_limits<float>::denorm_min();
+  CHECK(after_step<LARS>(LARSOptions{.learning_rate = 0.1}, 1, 8 * tiny) == Approx(0.9999));
+  CHECK(after_step<LAMB>(LAMBOptions{.learning_rate = 0.1, .epsilon = 1}, 1, 8 * tiny) == Approx(0.9));
 }
 
 }  // namespace

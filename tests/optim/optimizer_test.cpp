@@ -314,6 +314,10 @@ TEST_CASE("state is stored by parameter name, each once") {
   for (const auto& [name, tensor] : adam.named_state()) names.push_back(name);
   CHECK(names ==
         std::vector<std::string>{"conv/kernel/m", "conv/kernel/v", "same/m", "same/v", "same_2/m", "same_2/v"});
+  Adam numbered({parameter_of("w", {1}), parameter_of("w", {1}), parameter_of("w_2", {1}), parameter_of("w", {1})});
+  names.clear();
+  for (const auto& [name, tensor] : numbered.named_state()) names.push_back(name);
+  CHECK(names == std::vector<std::string>{"w/m", "w/v", "w_3/m", "w_3/v", "w_2/m", "w_2/v", "w_4/m", "w_4/v"});
   const Parameter other = parameter_of("other", {1});
   CHECK(error_of([&] { adam.state_names(other); }) == "Adam::state_names: expected one of its parameters, got other");
   CHECK(error_of([&] { adam.keep_slots_of({other}); }) == "Adam::keep_slots_of: expected its parameters, got other");
