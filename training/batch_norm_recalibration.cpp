@@ -45,9 +45,11 @@ class Recalibrated {
   void check_finite() const {
     for (const State& state : state_) {
       for (const double value : state.parameter.value().to_vector()) {
-        check(std::isfinite(value),
-              "recalibrate_batch_norm: expected finite {} of {}, got {}; look for what is not finite in the data",
-              state.name, layer_.name(), value);
+        check(
+            std::isfinite(value),
+            "recalibrate_batch_norm: expected finite {} of {}, got {}; look for what is not finite in the data or the "
+            "weights",
+            state.name, layer_.name(), value);
       }
     }
   }

@@ -36,7 +36,7 @@ void for_each_batch(const Model& model, const Dataset& data, std::int64_t batch_
 /// Copies the rows of a batch into the tensor of all samples, which is allocated at the first call.
 void write_rows(const Tensor& part, std::int64_t begin, std::int64_t samples, Tensor& all) {
   if (!all.defined()) all = Tensor::empty(part.shape().replaced(0, samples), part.dtype());
-  with_floating("predict", part.dtype(), [&](auto zero) {
+  with_type(part.dtype(), [&](auto zero) {
     using T = decltype(zero);
     std::copy_n(part.data<T>(), part.size(), all.mutable_data<T>() + begin * (part.size() / part.dim(0)));
   });

@@ -34,8 +34,8 @@ struct FitOptions {
   bool shuffle = true;
   bool drop_last = false;  ///< leave out the last batch of each traversal of the data if it is smaller than the others
   /// Number of batches in one optimizer step (gradient accumulation). The result is that of one batch with all their
-  /// samples, except for batch normalization; the memory is that of one batch. The loss is the mean over all samples of
-  /// the step, for batches of any sizes.
+  /// samples, except for batch normalization. A pass needs the memory of one batch; the samples of all batches of the
+  /// step are in memory. The loss is the mean over all samples of the step, for batches of any sizes.
   std::int64_t accumulate = 1;
   /// Steps in one epoch; 0: as many as one traversal of the data has. With another number, an epoch begins at the batch
   /// where the previous one ended, so it may be a part of a traversal or extend over several. Each traversal uses every

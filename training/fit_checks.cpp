@@ -357,6 +357,17 @@ void check_shards(const Model& model, const Dataset& train, const FitOptions& op
   check_synchronized("fit", model, shards, left > 0 && !options.drop_last ? left : batch);
 }
 
+/// Error if both have names for one class number, but different ones.
+void check_class_names(const std::vector<std::string>& of_training, const std::vector<std::string>& of_validation) {
+  const auto [ours, theirs] = std::ranges::mismatch(of_training, of_validation);
+  if (ours == of_training.end() || theirs == of_validation.end()) return;
+  fail(
+      "fit: expected validation data with the class names of the training data, got \"{}\" for class {}, which is "
+      "\"{}\" "
+      "in the training data; give the names of the training data when the validation data is loaded",
+      *theirs, ours - of_training.begin(), *ours);
+}
+
 }  // namespace
 
 void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
@@ -369,6 +380,7 @@ void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& tr
       check((train.targets()[i].classes > 0) == (options.validation->targets()[i].classes > 0),
             "fit: expected validation data with classes where the training data has them{}, got {} and {} classes",
             of_output(model, i), options.validation->targets()[i].classes, train.targets()[i].classes);
+      check_class_names(train.targets()[i].class_names, options.validation->targets()[i].class_names);
     }
     static_cast<void>(
         Objective("fit, validation", model, options.validation->targets(), options.loss, options.metrics));

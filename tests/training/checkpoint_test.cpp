@@ -265,7 +265,8 @@ TEST_CASE("the message for a damaged checkpoint has the file, the reason and an 
   const auto all = checkpoints_in(folder.path());
   REQUIRE(all.size() >= 2);
   const std::vector<char> good = bytes_of(all[0]);
-  const std::string offer = "; an older one is good: resume from " + all[1].string() + ", or remove the other";
+  const std::string offer =
+      "; an older one is good, " + all[1].string() + ": remove the other, or give its path as FitOptions::resume";
   std::mt19937 random(3);
   for (int round = 0; round < 200; ++round) {
     std::vector<char> bad = good;
@@ -387,8 +388,8 @@ TEST_CASE("a checkpoint of another run is rejected with the differences") {
   CHECK_THAT(resume_error(folder.path(), folder.path(), other),
              Catch::Contains("fit: expected to resume from ") &&
                  Catch::Contains("got: expected at most 1 epochs, the number that this run is to have, got 2; an older "
-                                 "one is good: resume from ") &&
-                 Catch::Contains(", or remove the other"));
+                                 "one is good, ") &&
+                 Catch::Contains(": remove the other, or give its path as FitOptions::resume"));
   other = same;
   other.class_weights = {1, 2};
   CHECK_THAT(resume_error(folder.path(), folder.path(), other),
@@ -434,8 +435,7 @@ TEST_CASE("a checkpoint of another run is rejected with the differences") {
   CHECK_THAT(refused(model, adam, {EarlyStopping(), EarlyStopping(), ReduceLROnPlateau()}),
              Catch::Contains("fit: expected to resume from ") &&
                  Catch::Contains("got: EarlyStopping: expected its own state in the checkpoint, got another; give fit "
-                                 "the callbacks that the run began with; an older one is good: resume from ") &&
-                 Catch::Contains(", or remove the other"));
+                                 "the callbacks that the run began with; no older one in its folder can be used"));
   Adam of_wide(wide.parameters(), {.learning_rate = 0.01});
   CHECK_THAT(refused(wide, of_wide, {}), Catch::Contains("fit: expected to resume from ") &&
                                              Catch::Contains("got: expected float32 (2, 9) as model/hidden/kernel, got "

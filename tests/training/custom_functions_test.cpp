@@ -295,7 +295,7 @@ TEST_CASE("a metric that counts positions without a label is rejected") {
   CHECK(
       error_of([&] { evaluate(model, data, {.loss = loss, .metrics = {metric::accuracy()}}); }) ==
       "evaluate: expected a metric that ignores the label 0, as Target::ignored_label of the data says, got accuracy; "
-      "give the metric the same label, metric::accuracy({.ignored_label = 0})");
+      "give the metric the option .ignored_label = 0");
   const Dataset complete({Tensor::ones({4, 3})}, {{.values = Tensor::labels({0, 1, 2, 0}), .classes = 3}});
   CHECK_THAT(error_of([&] {
                fit(model, sgd, complete,

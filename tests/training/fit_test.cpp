@@ -139,6 +139,14 @@ TEST_CASE("predictions are the model's outputs, row by row") {
   CHECK(predict(model, bytes).dtype() == DType::float64);
 }
 
+TEST_CASE("predictions may be whole numbers") {
+  const auto input = Input({.shape = {2}, .dtype = DType::int64});
+  const Model model(input, Flatten()(input));
+  const Tensor x = Tensor::labels({1, 2, 3, 4, 5, 6}).reshaped({3, 2});
+  CHECK(predict(model, x, 2).dtype() == DType::int64);
+  CHECK(identical(predict(model, x, 2), x));
+}
+
 TEST_CASE("fit and evaluate accept another loss") {
   const auto function = [](const Variable& outputs, const Tensor& labels) {
     Tensor targets = Tensor::zeros(outputs.shape(), outputs.dtype());
@@ -217,7 +225,8 @@ TEST_CASE("fit rejects invalid arguments before the first step") {
   CHECK(fit_error(model, data, {.metrics = {{metric::accuracy(), "other"}}}) ==
         "fit: expected the metric accuracy to name the output that it measures, one of logits, got \"other\"");
   CHECK(fit_error(model, data, {.metrics = {metric::accuracy(), metric::accuracy()}}) ==
-        "fit: expected figures of different names, got accuracy twice; rename a metric (loss is the name of what is "
+        "fit: expected figures of different names, got accuracy twice; give a metric another name with "
+        "Metric::renamed() (loss is the name of what is "
         "minimized)");
   CHECK(fit_error(model, data, {.accumulate = 0}) == "fit: expected accumulate from 1 to 1073741824, got 0");
   CHECK(fit_error(model, data, {.steps_per_epoch = -1}) ==

@@ -327,6 +327,40 @@ TEST_CASE("the coefficient of determination is exact for targets far from zero, 
   }
 }
 
+TEST_CASE("the coefficient of determination of samples of weight 0 is 0") {
+  const Tensor y = Tensor::of({3, 1}, {1, 2, 3});
+  CHECK(metric::r2()(y, y, Tensor::zeros({3})) == 0);
+  CHECK(metric::r2()(y, y, Tensor::of({3}, {0, 1, 0})) == 1);
+}
+
+TEST_CASE("a metric may have another name, so that it is computed for several classes") {
+  const Metric first = metric::recall({.class_number = 0}).renamed("recall_of_cats");
+  const Metric second = metric::recall({.class_number = 1}).renamed("recall_of_dogs");
+  const Tensor y = Tensor::of({3, 2}, {1, 0, 0, 1, 0, 1}), t = Tensor::labels({0, 0, 1});
+  CHECK(first(y, t) == 0.5);
+  CHECK(second(y, t) == 1);
+  CHECK(first.name() == "recall_of_cats");
+  CHECK(to_string(first) == "recall_of_cats (class_number 0)");
+  CHECK(first.larger_is_better());
+  CHECK_FALSE(metric::hinge().renamed("other").larger_is_better());
+  CHECK_THAT(error_of([&] { static_cast<void>(first.renamed("")); }), Catch::StartsWith("Metric: expected "));
+}
+
+TEST_CASE("a metric of a class that the outputs do not have is an Error for the first batch") {
+  const Tensor y = Tensor::of({1, 3}, {1, 0, 0}), t = Tensor::labels({0});
+  for (const std::int64_t number : {std::int64_t{-1}, std::int64_t{3}}) {
+    for (const auto& [name, make] : std::vector<std::pair<std::string, Metric (*)(const metric::DecisionOptions&)>>{
+             {"precision", metric::precision},
+             {"recall", metric::recall},
+             {"f1", metric::f1},
+             {"intersection_over_union", metric::intersection_over_union}}) {
+      const Metric its = make({.class_number = number});
+      CHECK(error_of([&] { its.sums(y, t); }) ==
+            fmt::format("{}: expected a class_number in [0, 3), got {}", name, number));
+    }
+  }
+}
+
 TEST_CASE("a metric combines the numbers of batches by its own function") {
   const auto largest = [](const Tensor& outputs, const Tensor& targets, const Tensor&) {
     return Tensor::of({1}, {largest_difference(outputs, targets)}, DType::float64);

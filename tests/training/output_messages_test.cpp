@@ -126,6 +126,25 @@ TEST_CASE("validation data without the classes of the training data is named wit
   }
 }
 
+TEST_CASE("validation data whose classes have other names than in the training data is rejected") {
+  Model model = test::one_output(3);
+  SGD sgd(model.parameters());
+  const auto data = [](const std::vector<std::string>& names) {
+    return Dataset(Tensor::ones({4, 2}), Tensor::labels({0, 1, 2, 0}), names);
+  };
+  const auto trained = [&](const Dataset& validation) {
+    fit(model, sgd, data({"a", "b", "c"}), {.validation = validation, .show_progress = false});
+  };
+  CHECK_NOTHROW(trained(data({"a", "b", "c"})));
+  CHECK_NOTHROW(trained(Dataset(Tensor::ones({4, 2}), Tensor::labels({0, 1, 2, 0}), 3)));
+  CHECK(
+      error_of([&] {
+        trained(data({"a", "c", "b"}));
+      }) ==
+      "fit: expected validation data with the class names of the training data, got \"c\" for class 1, which is \"b\" "
+      "in the training data; give the names of the training data when the validation data is loaded");
+}
+
 TEST_CASE("inputs that do not fit are counted, and named if there are several") {
   const auto a = Input({2}, {.name = "left"}), b = Input({3}, {.name = "right"});
   const Model one(a, Dense({.units = 1})(a), {.name = "one"});

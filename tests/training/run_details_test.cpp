@@ -129,6 +129,25 @@ TEST_CASE("a figure that is not watched gets advice about validation data only i
   CHECK(message(false, "f1") == begin + "learning_rate, got \"f1\"");
 }
 
+TEST_CASE("the progress of an epoch counts its own samples if steps_per_epoch does not divide the data") {
+  Model model = quadrant_model();
+  SGD sgd(model.parameters());
+  std::ostringstream stream;
+  double now = 0;
+  // 23 samples in batches of 5: the batch of 3 is in the second and the fourth epoch
+  fit(model, sgd, quadrants(23),
+      {.epochs = 3,
+       .batch_size = 5,
+       .steps_per_epoch = 3,
+       .output = {&stream, [] { return 100; }, [&] { return now += 1; }}});
+  const std::string text = stream.str();
+  std::vector<std::string> last;
+  for (const std::string part : {"15/15", "13/13", "15/15", "13/15", "15/13"}) {
+    last.push_back(text.find("  " + part + "  ") == std::string::npos ? "-" : part);
+  }
+  CHECK(last == std::vector<std::string>{"15/15", "13/13", "15/15", "-", "-"});
+}
+
 TEST_CASE("the reason of a stop is written behind the line that is being redrawn") {
   Model model = quadrant_model();
   SGD sgd(model.parameters());

@@ -94,6 +94,11 @@ TEST_CASE("tables that are not numbers or have other columns are errors") {
           "expected one column \"kind\" in t.csv, got none; the columns are length, width, species");
   refused("a,a,y\n1,2,3\n", {.targets = {"y"}, .features = {"a"}},
           "expected one column \"a\" in t.csv, got 2; the columns are a, a, y");
+  refused("a,a,y\n1,2,3\n", {.targets = {"y"}}, "expected one column \"a\" in t.csv, got 2; the columns are a, a, y");
+  refused(flowers, {.targets = {"width", "length", "width"}},
+          "expected different columns as targets, got (width, length, width)");
+  refused(flowers, {.label = "species", .features = {"length", "length"}},
+          "expected different columns as features, got (length, length)");
   refused(flowers, {.targets = {"width"}},
           "t.csv, line 2, column \"species\": expected a finite number, got \"setosa\"; the option features selects "
           "columns");

@@ -48,7 +48,10 @@ class Progress final : public Callback {
   ~Progress() override;
 
   /// The functions that fit calls. They call the functions below.
-  void epoch_begin(TrainingState& run) override { begin_epoch(run.epoch, run.running.samples()); }
+  void epoch_begin(TrainingState& run) override {
+    plan_.samples = run.samples_of(run.batches);  // with steps_per_epoch, epochs may have different numbers of samples
+    begin_epoch(run.epoch, run.running.samples());
+  }
   void batch_end(TrainingState& run) override { update(run.running.samples(), run.running.figures()); }
   void validation_batch_end(TrainingState& run) override { update_validation(run.validated); }
   void epoch_end(TrainingState& run) override { end_epoch(run.history.last()); }

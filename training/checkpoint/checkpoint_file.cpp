@@ -152,8 +152,13 @@ std::string older_one(TrainingState& run, const fs::path& damaged, bool begun) {
     if (step_of_checkpoint(path) >= step_of_checkpoint(damaged)) continue;
     try {
       const FittingCheckpoint older = fitting_checkpoint(run, path);
-      if (begun) older.check_begun(run);
-      return fmt::format("; an older one is good: resume from {}, or remove the other", path.string());
+      if (begun) {
+        older.check_begun(run);
+        const Rollback trial(run);
+        older.parts.restore(run);
+      }
+      return fmt::format("; an older one is good, {}: remove the other, or give its path as FitOptions::resume",
+                         path.string());
     } catch (const Error&) {  // this one cannot be used either
     }
   }

@@ -97,7 +97,12 @@ class TableReader {
     for (const std::string& name : options_.features) features_.push_back(column_of(name));
     const std::set<std::size_t> used(targets_.begin(), targets_.end());
     for (std::size_t i = 0; options_.features.empty() && i < columns_.size(); ++i) {
-      if (label_ != i && !used.contains(i)) features_.push_back(i);
+      if (label_ != i && !used.contains(i)) features_.push_back(column_of(columns_[i]));
+    }
+    for (const auto* columns : {&options_.targets, &options_.features}) {
+      const std::set<std::string> different(columns->begin(), columns->end());
+      check(different.size() == columns->size(), "{}: expected different columns as {}, got ({})", reading,
+            columns == &options_.targets ? "targets" : "features", fmt::join(*columns, ", "));
     }
     check(!features_.empty(), "{}: expected a column of features, got none in {}", reading, path_);
     for (const std::size_t feature : features_) {

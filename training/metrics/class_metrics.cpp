@@ -166,12 +166,20 @@ Tensor decisions(const char* name, const Tensor& outputs, const Tensor& targets,
   return sums;
 }
 
+/// Error if there is no class of this number.
+void check_class(const char* name, const std::optional<std::int64_t>& number, std::int64_t classes) {
+  check(!number || (*number >= 0 && *number < classes), "{}: expected a class_number in [0, {}), got {}", name, classes,
+        number.value_or(0));
+}
+
 /// A metric computed from the three sums of each class: the mean over the classes. For yes-no answers it is the figure
 /// of yes, or with `both` the mean over yes and no.
 template <class OfClass>
 Metric decision_metric(const char* name, const DecisionOptions& options, bool both, OfClass of_class) {
   const auto sums = [name, options](const Tensor& outputs, const Tensor& targets, const Tensor& weights) {
-    return decisions(name, outputs, targets, weights, options);
+    Tensor total = decisions(name, outputs, targets, weights, options);
+    if (total.rank() == 2) check_class(name, options.class_number, total.dim(1));
+    return total;
   };
   const auto result = [name, options, both, of_class](const Tensor& total) {
     const bool answers = total.shape() == Shape{3, 2, 1};
@@ -181,8 +189,7 @@ Metric decision_metric(const char* name, const DecisionOptions& options, bool bo
     const auto figure = [&](std::int64_t c) { return of_class(right[c], right[k + c], right[2 * k + c]); };
     if (answers && !both) return figure(1);
     if (!answers && options.class_number) {
-      check(*options.class_number >= 0 && *options.class_number < k, "{}: expected a class_number in [0, {}), got {}",
-            name, k, *options.class_number);
+      check_class(name, options.class_number, k);
       return figure(*options.class_number);
     }
     double sum = 0, occurring = 0;

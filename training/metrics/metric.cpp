@@ -38,6 +38,8 @@ Tensor Metric::combined(const Tensor& first, const Tensor& second) const {
   return total;
 }
 
+Metric Metric::renamed(std::string name) const { return {std::move(name), sums_, result_, options_}; }
+
 std::string to_string(const Metric& metric) {
   const std::string& settings = metric.options_.settings;
   return settings.empty() ? metric.name_ : fmt::format("{} ({})", metric.name_, settings);

@@ -15,8 +15,9 @@ struct MetricOptions {
   bool larger_is_better = true;  ///< whether a larger figure is better, for callbacks that watch it
   std::string settings = "";     ///< the options as text, which a checkpoint compares
   /// Returns the sums of two parts of the data together, from the sums of each; empty: their sum, element by element.
-  /// For numbers that are not sums: a maximum, or a mean with squared deviations. Both parts may have any size, and the
-  /// order of the arguments is that of the samples.
+  /// For numbers that are not sums: a maximum, or a mean with squared deviations. Both parts may have any size. The
+  /// order of the arguments is that of the samples, but with several shards that of the shards, each of which has a
+  /// part of every batch.
   std::function<Tensor(const Tensor& first, const Tensor& second)> combine = {};
   /// For a metric of class numbers: whether positions of this label do not count. fit() and evaluate() reject a metric
   /// that counts positions without a label (Target::ignored_label). Empty: they do not ask.
@@ -54,6 +55,9 @@ class Metric {
 
   /// The name, for figures.
   const std::string& name() const { return name_; }
+  /// The same metric with another name, such as "recall_of_cats", so that fit() and evaluate() can compute it twice
+  /// with different options. Error as for the constructor.
+  Metric renamed(std::string name) const;
   /// Whether a larger figure is better.
   bool larger_is_better() const { return options_.larger_is_better; }
   /// Whether the metric counts positions of this label, if it says so; see MetricOptions::ignores.
@@ -167,7 +171,8 @@ Metric cosine_similarity();
 Metric hinge();
 /// Mean of max(1 - t y, 0)^2.
 Metric squared_hinge();
-/// Mean over positions of max(0, 1 + the largest wrong score - the right score), for class numbers or distributions.
+/// Mean over positions of max(0, 1 + the largest of the wrong scores and 0 - the right score), for class numbers or
+/// distributions.
 Metric categorical_hinge();
 /// Mean divergence of the outputs from the targets; both are distributions along the last axis.
 Metric kl_divergence();

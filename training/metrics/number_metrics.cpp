@@ -93,7 +93,7 @@ Metric r2() {
     double mean = 0;
     for (std::int64_t i = 0; i < n; ++i) {
       const double spread = all[2 * n + i], left = all[3 * n + i];  // the spread of equal targets is exactly 0
-      const double figure = spread > 0 ? 1 - left / spread : left == 0 ? 1 : 0;
+      const double figure = spread > 0 ? 1 - left / spread : left == 0 && all[i] > 0 ? 1 : 0;
       mean += figure / static_cast<double>(n);
     }
     return mean;

@@ -31,7 +31,7 @@ void check_ignored(std::string_view function, const Metric& metric, const Target
   const std::int64_t ignored = *target.ignored_label;
   check(!metric.counts(ignored),
         "{}: expected a metric that ignores the label {}, as Target::ignored_label of the data says, got {}; give the "
-        "metric the same label, metric::accuracy({{.ignored_label = {}}})",
+        "metric the option .ignored_label = {}",
         function, ignored, to_string(metric), ignored);
 }
 
@@ -80,8 +80,8 @@ Objective::Objective(std::string_view function, const Model& model, const std::v
           "the metric or the output layer",
           function, measure.name);
     check(taken.insert(measure.name).second,
-          "{}: expected figures of different names, got {} twice; rename a metric (loss is the name of what is "
-          "minimized)",
+          "{}: expected figures of different names, got {} twice; give a metric another name with Metric::renamed() "
+          "(loss is the name of what is minimized)",
           function, measure.name);
   }
 }
