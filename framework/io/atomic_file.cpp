@@ -143,6 +143,7 @@ std::filesystem::path resolved(const std::filesystem::path& path, const std::str
 void write_atomically(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write,
                       std::string_view function) {
   const std::string prefix = function.empty() ? "" : std::string(function) + ": ";
+  check_path(function, path);
   const std::filesystem::path target = resolved(path, prefix);
   std::error_code error;
   const auto type = std::filesystem::status(target, error).type();

@@ -13,6 +13,7 @@
 namespace xtape {
 
 std::int64_t input_file_size(std::string_view function, const std::filesystem::path& path) {
+  check_path(function, path);
   const bool readable = access(path.c_str(), R_OK) == 0;
   check(readable, "{}: expected a file that can be read, got {}: {}", function, path_text(path), std::strerror(errno));
   check(std::filesystem::is_regular_file(path), "{}: expected a file, got {}, which is a {}", function, path.string(),

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <system_error>
 
 #include "framework/error.hpp"
@@ -17,10 +19,15 @@ template <class Make>
 std::filesystem::path made(std::string_view function, std::string_view what, Make make) {
   std::error_code failed;
   std::filesystem::path folder = std::filesystem::temp_directory_path(failed);
-  if (const char* named = std::getenv("TMPDIR"); failed && named) folder = named;
+  if (const char* named = std::getenv("TMPDIR"); failed && named) {
+    folder = *named ? named : "/tmp";  // an empty name counts as none
+    failed.clear();
+  }
   std::string name = (folder / "xtape-XXXXXX").string();
-  check(!failed && make(name), "{}: expected to make a temporary {} in {}, got a failure; TMPDIR names another folder",
-        function, what, folder.string());
+  errno = failed.value();
+  const bool done = !failed && make(name);
+  check(done, "{}: expected to make a temporary {} in {}, got: {}; TMPDIR names another folder", function, what,
+        folder.string(), std::strerror(errno));
   return name;
 }
 

@@ -6,12 +6,19 @@
 #include <string_view>
 
 #include "framework/error.hpp"
+#include "framework/io/utf8.hpp"
 
 namespace xtape {
 
 /// A path for messages, in which an empty one is visible.
 inline std::string path_text(const std::filesystem::path& path) {
   return path.empty() ? "an empty path" : path.string();
+}
+
+/// Error for a path with a zero byte, where the system would cut it off.
+inline void check_path(std::string_view function, const std::filesystem::path& path) {
+  check(path.native().find('\0') == std::string::npos, "{}{}expected a path without zero bytes, got \"{}\"", function,
+        function.empty() ? "" : ": ", printable(path.native()));
 }
 
 /// Calls `work` and returns its result. An Error gets the function and the place, such as the path of a file, in front

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "framework/io/input_file.hpp"
 #include "tests/io/files.hpp"
 #include "tests/support/support.hpp"
 
@@ -154,6 +155,16 @@ TEST_CASE("an exception during writing leaves the old file and is passed on") {
       Contains("expected to write ") && Contains("got a stream that failed"));
   CHECK(read_bytes(folder / "file") == "old");
   CHECK(entries_in(folder.path()) == 1);
+}
+
+TEST_CASE("a path with a zero byte is an Error, and not cut off") {
+  const TemporaryFolder folder;
+  const std::string path = folder.path().string() + "/a" + std::string(1, '\0') + "b";
+  const std::string message = "expected a path without zero bytes, got \"" + folder.path().string() + "/a?b\"";
+  CHECK(error_of([&] { write_text(path, "x"); }) == message);
+  CHECK(entries_in(folder.path()) == 0);
+  write_text(folder / "a", "x");
+  CHECK(error_of([&] { const InputFile file("read", path); }) == "read: " + message);
 }
 
 TEST_CASE("write_atomically names the path and the reason of a failure") {

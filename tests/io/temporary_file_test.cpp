@@ -35,10 +35,12 @@ TEST_CASE("an Error names the folder in which no temporary file can be made") {
   const test::TemporaryFolder root;
   for (const fs::path& folder : {fs::path("/proc"), root / "missing"}) {  // not even the superuser can write into /proc
     setenv("TMPDIR", folder.c_str(), 1);
-    const std::string end = " in " + folder.string() + ", got a failure; TMPDIR names another folder";
+    const std::string end = " in " + folder.string() + ", got: No such file or directory; TMPDIR names another folder";
     CHECK(test::error_of([] { const TemporaryFile file("test"); }) == "test: expected to make a temporary file" + end);
     CHECK(test::error_of([] { const xtape::TemporaryFolder made("test"); }) ==
           "test: expected to make a temporary folder" + end);
   }
+  setenv("TMPDIR", "", 1);  // counts as none
+  CHECK(TemporaryFile("test").path().parent_path() == "/tmp");
   kept ? setenv("TMPDIR", kept->c_str(), 1) : unsetenv("TMPDIR");
 }
