@@ -42,7 +42,7 @@ std::vector<fs::path> files_of(const fs::path& name) {
   if (!fs::is_directory(name, ignored)) return {name};
   std::vector<fs::path> files;
   for (fs::directory_iterator entry(name, error), end; !error && entry != end; entry.increment(error)) {
-    if (entry->is_regular_file(ignored) && is_image_name(entry->path())) files.push_back(entry->path());
+    if (!entry->is_directory(ignored) && is_image_name(entry->path())) files.push_back(entry->path());
   }
   check(!error, "predict: expected a folder that can be read, got {}: {}", name.string(), error.message());
   check(!files.empty(), "predict: expected JPEG or PNG files in {}, got none", name.string());

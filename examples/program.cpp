@@ -4,11 +4,14 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <iostream>
 #include <limits>
+#include <string_view>
 
 #include "framework/parse_number.hpp"
 
@@ -57,8 +60,20 @@ void check_numbers(CLI::App& app) {
   }
 }
 
+std::string shell_text(const std::string& text) {
+  const auto plain = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c & 0x80) != 0 ||
+           std::string_view("_-+.,/:@=%").find(c) != std::string_view::npos;
+  };
+  if (!text.empty() && std::ranges::all_of(text, plain)) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
+}
+
 int run_program(int argc, char** argv, CLI::App& app, const std::function<int()>& body) {
   open_standard_streams();
+  std::signal(SIGCHLD, SIG_DFL);  // a program that started this one may ignore it; then the status of children is lost
   int status = 2;
   try {
     check_numbers(app);
@@ -100,7 +115,8 @@ Shape image_shape(const std::string& program, const Model& model, const std::str
     check(input[axis].known() || size.has_value(),
           "{}: expected --image-size for a network that takes images {} in {}, got none", program, input, path);
     check(!input[axis].known() || !size || input[axis].value() == *size,
-          "{}: expected --image-size {} or none for the network in {}, got {}", program, input[axis], path, *size);
+          "{}: expected --image-size {} or none for the network in {}, got {}", program, input[axis], path,
+          size.value_or(0));
     return input[axis].known() ? input[axis].value() : *size;
   };
   return {extent(0), extent(1), input[2].value()};

@@ -26,6 +26,9 @@ void check_numbers(CLI::App& app);
 /// result is as expected (exit status 0, otherwise 1).
 int run_example(int argc, char** argv, const std::string& about, const std::function<bool(bool quick)>& body);
 
+/// A text as one word of a shell's command line, in quotes if it has characters that a shell reads.
+std::string shell_text(const std::string& text);
+
 /// Writes rows of pictures, each (n, height, width, 3 or 1) with values from 0 to 1, as one PNG file.
 void write_gallery(const std::string& path, const std::vector<Tensor>& rows);
 

@@ -8,7 +8,11 @@ int main(int argc, char** argv) try {
   bool quick = false;
   CLI::App app("Trains a small network on Fashion-MNIST (Debian's package dataset-fashion-mnist)");
   app.add_flag("--quick", quick, "A few steps only, as a test");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
 
   auto [train, test] = load_fashion_mnist();
   if (quick) train = train.rows(0, 3200), test = test.rows(0, 500);

@@ -200,7 +200,6 @@ int start_ranks(int ranks, char** argv) {
     sigaction(signal, nullptr, &action);
     if (action.sa_handler != SIG_IGN) sigaddset(&signals, signal);  // nohup ignores SIGHUP
   }
-  std::signal(SIGCHLD, SIG_DFL);  // if it were ignored, the status would be lost
   sigprocmask(SIG_BLOCK, &signals, &mask);
   const Ending ending = wait_for(start_mpirun(words, mask), signals, open_mpi);
   sigprocmask(SIG_SETMASK, &mask, nullptr);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
 
+#include "examples/program.hpp"
 #include "framework/io/temporary_file.hpp"
 
 namespace xtape {
@@ -31,8 +32,9 @@ try:
             import keras
         except ImportError:
             import tf_keras as keras
-except ImportError:
-    print("expected the modules numpy and " + ("onnxruntime" if job["format"] == "ONNX" else "keras or tf_keras"))
+except ImportError as error:
+    wanted = "onnxruntime" if job["format"] == "ONNX" else "keras or tf_keras"
+    print(f"expected the modules numpy and {wanted}, with what they need, got: {error}")
     sys.exit(3)
 inputs = [np.fromfile(os.path.join(folder, i["file"]), i["dtype"]).reshape(i["shape"]) for i in job["inputs"]]
 if job["format"] == "ONNX":
@@ -51,8 +53,12 @@ else:
     except Exception:  # files of Keras 1 and 2 that Keras 3 does not read
         import tf_keras as keras
         model = keras.models.load_model(path, compile=False)
-    outputs = model(inputs if len(inputs) > 1 else inputs[0], training=False)
-    outputs = outputs.values() if isinstance(outputs, dict) else outputs
+    if isinstance(model.input, dict):  # in the order of the names
+        inputs = dict(zip(sorted(model.input), inputs))
+    elif len(inputs) == 1:
+        inputs = inputs[0]
+    outputs = model(inputs, training=False)
+    outputs = [outputs[name] for name in sorted(outputs)] if isinstance(outputs, dict) else outputs
     outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
     runtime = keras.__name__ + " " + keras.__version__
 result = []
@@ -66,13 +72,6 @@ json.dump({"runtime": runtime, "shapes": result}, open(os.path.join(folder, "res
 std::string text_of(const fs::path& path) {
   std::ifstream stream(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-/// The text as one word of a shell command.
-std::string quoted(const std::string& text) {
-  std::string result = "'";
-  for (const char c : text) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return result + "'";
 }
 
 /// The last line with text.
@@ -180,8 +179,8 @@ ForeignResult foreign_outputs(const std::string& python, const fs::path& path, M
                                                        {"inputs", written_inputs(inputs, folder)}};
   const std::string log = (folder / "log").string();
   const int status =
-      std::system(fmt::format("{} {} {} {} > {} 2>&1", quoted(python), quoted((folder / "run.py").string()),
-                              quoted(path.string()), quoted((folder / "").string()), quoted(log))
+      std::system(fmt::format("{} {} {} {} > {} 2>&1", shell_text(python), shell_text((folder / "run.py").string()),
+                              shell_text(path.string()), shell_text((folder / "").string()), shell_text(log))
                       .c_str());
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
   const std::string last = last_line(text_of(log)), runtime = format == ModelFormat::onnx ? "onnxruntime" : "Keras";

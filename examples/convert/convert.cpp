@@ -146,11 +146,12 @@ PartialShape input_of(const std::string& text) {
   for (const std::string& part : CLI::detail::split(text, 'x')) {
     std::int64_t extent = 0;
     const bool number = CLI::detail::lexical_cast(part, extent) && extent > 0 && extent <= 16384;
-    check(number && extents.size() < 3, "convert: expected HEIGHTxWIDTHxCHANNELS such as 224x224x3, got --input {}",
-          text);
+    check(number && extents.size() < 3,
+          "convert: expected HEIGHTxWIDTHxCHANNELS of 1 to 16384 each, such as 224x224x3, got --input {}", text);
     extents.push_back(extent);
   }
-  check(extents.size() == 3, "convert: expected HEIGHTxWIDTHxCHANNELS such as 224x224x3, got --input {}", text);
+  check(extents.size() == 3,
+        "convert: expected HEIGHTxWIDTHxCHANNELS of 1 to 16384 each, such as 224x224x3, got --input {}", text);
   return PartialShape(Shape(extents));
 }
 

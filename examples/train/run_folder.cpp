@@ -11,6 +11,7 @@
 #include <utility>
 #include <xtape/xtape.hpp>
 
+#include "examples/program.hpp"
 #include "framework/io/atomic_file.hpp"
 #include "framework/io/new_folder.hpp"
 
@@ -67,7 +68,7 @@ RunFolder RunFolder::make(const fs::path& path) {
   check(!holds_run,
         "train: expected a folder without a run after --output, got {}; resume its run with --resume {}, or name "
         "another folder",
-        path.string(), path.string());
+        path.string(), shell_text(path.string()));
   try_to_write(path);
   return folder;
 }

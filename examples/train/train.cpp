@@ -123,6 +123,7 @@ Settings resumed(const Settings& s) {
   CLI::App app;
   declare(app, settings);
   check_numbers(app);
+  app.allow_config_extras(false);  // a setting that is not an option is an error
   try {
     app.parse_from_stream(file);
   } catch (const CLI::ParseError& error) {
@@ -387,7 +388,7 @@ int run(const Settings& given, const CLI::App& app, const std::shared_ptr<Commun
                                         report ? &*report : nullptr);
   const double seconds = steady_seconds() - began;
   if (const int signal = interrupt_on_any(ranks); signal != 0) {
-    fmt::print("to resume: ./run train --resume {}\n", folder.string());
+    fmt::print("to resume: ./run train --resume {}\n", shell_text(folder.string()));
     return 128 + signal;
   }
   // in short runs the moving averages of batch normalization lag behind the weights: recompute them for the final

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -202,11 +205,30 @@ TEST_CASE("predict reads the images of a folder in the order of their names, and
     fs::create_directories(run.folder() / fmt::format("photos/{}.d.png", i));
     write_png(run.folder() / fmt::format("photos/{}.png", i), Tensor::full({2, 2, 3}, 9, DType::uint8));
   }
+  fs::create_symlink("nothing.png", run.folder() / "photos/4.png");
+  const Run broken = run("predict --model model photos");
+  CHECK(broken.status == 2);
+  CHECK_THAT(broken.text, Catch::Contains("expected a file that can be read, got photos/4.png: No such file"));
+  fs::remove(run.folder() / "photos/4.png");
   const Run shown = run("predict --json --model model photos");
   CHECK(shown.status == 0);
   std::string files;
   for (const auto& entry : nlohmann::json::parse(shown.text)) files += entry["file"].get<std::string>() + " ";
   CHECK(files == "photos/1.png photos/3.png photos/5.png photos/7.png photos/9.png ");
+}
+
+TEST_CASE("a text is one word of a command line") {
+  for (const std::string text :
+       {"", "plain", "/a-b_c/d.e,f:@=%+9", "\xC3\xA4", "two words", "it's", "a$HOME`x`\"\\;\n*?"}) {
+    INFO(text);
+    const test::TemporaryFolder folder;
+    const std::string file = (folder / "out").string();
+    REQUIRE(std::system(("printf %s " + shell_text(text) + " > " + file).c_str()) == 0);  // NOLINT(cert-env33-c)
+    std::ifstream in(file);
+    CHECK(std::string(std::istreambuf_iterator<char>(in), {}) == text);
+  }
+  CHECK(shell_text("runs/small-2026") == "runs/small-2026");
+  CHECK(shell_text("a run") == "'a run'");
 }
 
 TEST_CASE("the examples of an op, a layer, a metric and ten tasks print what they find") {
