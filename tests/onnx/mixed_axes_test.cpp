@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "framework/ops/manipulation.hpp"
+#include "framework/tensor/elementwise.hpp"
 #include "framework/tensor/random.hpp"
 #include "models/files/onnx/import_graph.hpp"
 #include "tests/onnx/file_parts.hpp"

@@ -41,7 +41,7 @@ TEST_CASE("a constant of one number with more axes than the other operand adds a
   for (const auto& [type, function] : operators) {
     for (const bool first : {true, false}) {
       INFO(type << ' ' << first);
-      const auto model_of = [&](const Integers& extents, bool batch_axis) {
+      const auto model_of = [&, &type = type](const Integers& extents, bool batch_axis) {
         return model_with(
             {2, 3},
             [&](auto& graph) {

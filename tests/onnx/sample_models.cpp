@@ -382,7 +382,9 @@ void add_combinations(std::vector<SampleModel>& models) {
     add("rms_normalization" + name, image, [&](const Symbol& x) { return RMSNormalization({.axis = axes})(x); });
     for (const auto& [center, scale] : {std::pair(false, false), {true, false}, {false, true}}) {
       add(fmt::format("layer_normalization{}_{}_{}", name, center, scale), image,
-          [&](const Symbol& x) { return LayerNormalization({.axis = axes, .center = center, .scale = scale})(x); });
+          [&axes, shifts = center, scales = scale](const Symbol& x) {
+            return LayerNormalization({.axis = axes, .center = shifts, .scale = scales})(x);
+          });
     }
   }
   const auto of_three = [&](const std::string& name, const auto& layer) {

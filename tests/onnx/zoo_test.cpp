@@ -68,8 +68,8 @@ std::vector<std::pair<std::string, std::function<Model()>>> zoo() {
       for (const bool unknown : {true, false}) {
         NetworkOptions options = backbone;
         if (!unknown) options.input = {32, 64, 3};
-        add(name + (unknown ? "_maps_any" : "_maps") + of, [=] {
-          const Model model = make(options);
+        add(name + (unknown ? "_maps_any" : "_maps") + of, [=, backbone_of = make] {
+          const Model model = backbone_of(options);
           return Model(model.inputs(), feature_maps(model));
         });
       }
