@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <regex>
+#include <unordered_set>
 
 #include "framework/io/extension.hpp"
 
@@ -67,6 +68,18 @@ std::vector<KerasNode> nodes_of(const Model::Network& network) {
   return nodes;
 }
 
+/// The parameters of a layer and of those inside whose flags were set apart from those of their layers. Keras's order
+/// depends on the flags of layers alone.
+std::unordered_set<Parameter> set_apart(const Layer& layer) {
+  std::unordered_set<Parameter> apart;
+  const auto add = [&](const Layer& one) {
+    for (const auto& [name, parameter] : one.separately_trainable()) apart.insert(parameter);
+  };
+  add(layer);
+  for (const auto& inner : layer.all_sublayers()) add(*inner);
+  return apart;
+}
+
 /// The weights of a layer in the order of Keras, with paths below `prefix`, trained weights first; for a model, the
 /// weights of its layers in the order of Keras.
 NamedParameters weights_of(const KerasNode& node, const std::string& prefix) {
@@ -83,7 +96,9 @@ NamedParameters weights_of(const KerasNode& node, const std::string& prefix) {
       weights.emplace_back(prefix + "count", Parameter("count", Tensor::zeros({}, DType::int64), false));
     }
   }
-  std::stable_partition(weights.begin(), weights.end(), [](const auto& entry) { return entry.second.trainable(); });
+  std::stable_partition(weights.begin(), weights.end(), [apart = set_apart(layer)](const auto& entry) {
+    return entry.second.trainable() != apart.contains(entry.second);
+  });
   return weights;
 }
 

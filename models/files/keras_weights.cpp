@@ -119,6 +119,9 @@ StoredWeights read_layers(const Model& model, const KerasNodes& nodes, const Hdf
 
 constexpr std::string_view early_list = "_layer_checkpoint_dependencies";
 
+/// Whether a data set of layout (c) is the state of a random number generator, such as that of a dropout.
+bool is_seed(const std::string& name) { return name.find("/seed_generator/") != std::string::npos; }
+
 constexpr std::string_view sequential = "sequential", functional = "functional";
 
 /// Where the names of the models begin that a path in layout (c) leads through, behind "list/".
@@ -132,10 +135,11 @@ std::vector<std::size_t> models_in(const std::string& name, const std::string& l
   return begins;
 }
 
-/// The lists of layers, such as "layers/functional/layers/", that hold models of both kinds.
+/// The lists of layers, such as "layers/functional/layers/", that hold models of both kinds with weights.
 std::set<std::string> mixed_lists(const std::vector<std::string>& names, const std::string& list) {
   std::map<std::string, std::set<char>> kinds;
   for (const std::string& name : names) {
+    if (is_seed(name)) continue;
     for (const std::size_t begin : models_in(name, list)) kinds[name.substr(0, begin)].insert(name[begin]);
   }
   std::set<std::string> mixed;
@@ -148,14 +152,11 @@ std::set<std::string> mixed_lists(const std::vector<std::string>& names, const s
 /// The path of a weight in layout (c) as in keras3_parameters(). A Sequential of Keras is a Model in xtape, whose group
 /// has another name. Nothing for a weight in a list with models of both kinds: the order of all of them is unknown.
 std::string as_functional(const std::string& name, const std::string& list, const std::set<std::string>& mixed) {
+  static_assert(sequential.size() == functional.size());
   std::string path = name;
-  std::vector<std::size_t> begins = models_in(name, list);
-  for (const std::size_t begin : begins) {
+  for (const std::size_t begin : models_in(name, list)) {
     if (mixed.contains(name.substr(0, begin))) return "";
-  }
-  std::ranges::reverse(begins);
-  for (const std::size_t begin : begins) {
-    if (name[begin] == sequential[0]) path.replace(begin, sequential.size(), functional);
+    path.replace(begin, sequential.size(), functional);
   }
   return path;
 }
@@ -193,7 +194,7 @@ StoredWeights read_numbered_layers(const Model& model, const KerasNodes& nodes, 
   const std::vector<std::string> names = file.dataset_names();
   const std::set<std::string> mixed = mixed_lists(names, list);
   for (const std::string& name : names) {
-    if (!name.starts_with(list + "/") || name.find("/seed_generator/") != std::string::npos) continue;
+    if (!name.starts_with(list + "/") || is_seed(name)) continue;
     const std::string place = nodes.of_file ? name : as_functional(name, list, mixed);
     if (counts.contains(place)) continue;
     const auto known = paths.find(place);

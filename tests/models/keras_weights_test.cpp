@@ -237,10 +237,34 @@ TEST_CASE("models of both of Keras's classes in one list of layers match nothing
     if (!report.complete()) CHECK_THROWS_AS(load_weights(other, folder / "other.weights.h5"), Error);
     return report.matched.size();
   };
+  std::vector<NamedTensor> seeds{{"layers/sequential/layers/dropout/seed_generator/vars/0", Tensor::labels({1, 2})}};
+  for (const std::string& name : hdf5_dataset_names(folder / "w.weights.h5")) {
+    seeds.push_back({name, load_hdf5(folder / "w.weights.h5", name)});
+  }
+  save_hdf5(folder / "seeds.weights.h5", seeds, {});
+  CHECK(load_weights(model, folder / "seeds.weights.h5").matched.size() == 6);
   CHECK(with("functional", "functional_1") == 6);
   CHECK(with("sequential", "sequential_1") == 6);
   CHECK(with("functional", "sequential") == 2);
   CHECK(with("sequential", "functional") == 2);
+}
+
+TEST_CASE("the order of weights in Keras's files does not depend on flags of single parameters") {
+  const Model model = dense_model(), other = dense_model();
+  for (const char* path : {"norm/gamma", "hidden/kernel"}) model.parameter(path).set_trainable(false);
+  RandomStream random(5);
+  for (const Parameter& parameter : model.parameters())
+    parameter.set_value(random.uniform(parameter.shape(), 0.5, 1.5));
+  const test::TemporaryFolder folder;
+  for (const char* name : {"w.weights.h5", "w.h5"}) {
+    INFO(name);
+    save_weights(model, folder / name);
+    CHECK(load_weights(other, folder / name).complete());
+    for (const auto& [path, parameter] : model.named_parameters()) {
+      INFO(path);
+      CHECK(identical(other.parameter(path).value(), parameter.value()));
+    }
+  }
 }
 
 TEST_CASE("a file of a model without parameters is loaded by name and by order") {
