@@ -129,8 +129,8 @@ class Layer : public std::enable_shared_from_this<Layer> {
   /// that are trainable at the time of each pass. A frozen BatchNormalization normalizes by its moving averages in
   /// training too and does not update them, as in Keras.
   void set_trainable(bool trainable);
-  /// The parameters of this layer itself, by their names, whose trainable() is another than the layer's set_trainable()
-  /// gives them, because Parameter::set_trainable() was called.
+  /// Internal: the parameters of this layer itself, by their names, whose flag differs from the one that the layer's
+  /// set_trainable() gives, because Parameter::set_trainable() was called.
   std::vector<std::pair<std::string, Parameter>> separately_trainable() const;
   /// The last argument of set_trainable() for this layer, true at first; for a Model, whether any of its layers is
   /// trainable.

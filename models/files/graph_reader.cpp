@@ -108,9 +108,10 @@ void freeze_inside(const Layer& layer, const Json& frozen) {
 /// Sets the flags of single parameters of a layer and of those inside, which are given by their paths.
 void set_separately(const Layer& layer, const Json& flags) {
   check(flags.is_object(), "trainable_parameters: expected an object, got {:.60}", flags.dump());
+  const auto named = layer.named_parameters();
+  const std::map<std::string, Parameter> all(named.begin(), named.end());
   for (const auto& [path, flag] : flags.items()) {
-    const auto all = layer.named_parameters();
-    const auto found = std::ranges::find(all, path, &std::pair<std::string, Parameter>::first);
+    const auto found = all.find(path);
     check(found != all.end() && flag.is_boolean(),
           "trainable_parameters: expected paths of parameters, each with true or false, got {:.60} with {:.60}",
           visible(path), flag.dump());

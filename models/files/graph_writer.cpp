@@ -76,7 +76,7 @@ class GraphWriter {
       add_frozen(*layer, "", json["frozen"]);
     }
     Json flags = Json::object();
-    add_separate(*layer, "", flags);
+    if (for_reader_) add_separate(*layer, "", flags);
     if (!flags.empty()) json["trainable_parameters"] = std::move(flags);
     try {
       const LayerConfig config = layer->config();

@@ -59,7 +59,7 @@ TEST_CASE("clones and files keep the flags of parameters that are not those of t
   CHECK_THAT(graph_to_json(model), Catch::Contains(R"("trainable_parameters":{"bias":true})"));
   CHECK_THAT(error_of([&] { save_keras_model(model, folder / "m.keras"); }),
              Catch::EndsWith("layer conv: expected parameters that are trainable or frozen with their layer, got bias, "
-                             "which was set apart; Keras has one flag for a layer"));
+                             "which was set apart; Keras has one flag for a layer: call set_trainable() of the layer"));
 }
 
 TEST_CASE("a clone with a seed has new initial values") {

@@ -221,6 +221,34 @@ TEST_CASE("regularizers of inner layers are counted once") {
   CHECK(model.regularization(pass).value().value().item() == Approx(expected).epsilon(1e-6));
 }
 
+TEST_CASE("a file keeps the flag of each single parameter inside a composite layer") {
+  const test::TemporaryFolder folder;
+  for (const std::string& changed : paths_of(tower_model())) {
+    INFO(changed);
+    const Model model = tower_model(4);
+    model.layer("tower/lower").set_trainable(false);
+    model.parameter(changed).set_trainable(!model.parameter(changed).trainable());
+    save_model(model, folder / "model.safetensors");
+    const Model loaded = load_model(folder / "model.safetensors", known);
+    for (const auto& [path, parameter] : model.named_parameters()) {
+      INFO(path);
+      CHECK(loaded.parameter(path).trainable() == parameter.trainable());
+    }
+  }
+  SafetensorsFile file = load_safetensors(folder / "model.safetensors");
+  const std::string graph = file.metadata["graph"], stored = R"("trainable_parameters":{)";
+  REQUIRE(graph.find(stored) != std::string::npos);
+  for (const auto& [wrong, message] : std::vector<std::pair<std::string, std::string>>{
+           {R"("none":true,)", "got none with true"}, {R"("none":5,)", "got none with 5"}}) {
+    file.metadata["graph"] = graph;
+    file.metadata["graph"].insert(graph.find(stored) + stored.size(), wrong);
+    save_safetensors(folder / "changed.safetensors", file.tensors, file.metadata);
+    CHECK_THAT(
+        error_of([&] { load_model(folder / "changed.safetensors", known); }),
+        Catch::EndsWith("trainable_parameters: expected paths of parameters, each with true or false, " + message));
+  }
+}
+
 TEST_CASE("a composite layer is restored from a file, with its frozen layers") {
   const test::TemporaryFolder folder;
   const Tensor x = RandomStream(7).normal({4, 3});

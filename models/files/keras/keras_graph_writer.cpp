@@ -87,7 +87,7 @@ Json keras_layer_of(const Model& model, const std::shared_ptr<Layer>& layer, Wri
     const auto apart = layer->separately_trainable();
     check(apart.empty(),
           "layer {}: expected parameters that are trainable or frozen with their layer, got {}, which was set apart; "
-          "Keras has one flag for a layer",
+          "Keras has one flag for a layer: call set_trainable() of the layer",
           layer->name(), apart.empty() ? "" : apart.front().first);
     Json config{{"name", layer->name()}};
     if (!layer->named_parameters().empty())
