@@ -340,7 +340,9 @@ TEST_CASE("a metric may have another name, so that it is computed for several cl
   CHECK(first(y, t) == 0.5);
   CHECK(second(y, t) == 1);
   CHECK(first.name() == "recall_of_cats");
-  CHECK(to_string(first) == "recall_of_cats (class_number 0)");
+  CHECK(to_string(first) == "recall_of_cats: recall (class_number 0)");
+  CHECK(first.definition() == "recall (class_number 0)");
+  CHECK(to_string(first.renamed("recall")) == "recall (class_number 0)");
   CHECK(first.larger_is_better());
   CHECK_FALSE(metric::hinge().renamed("other").larger_is_better());
   CHECK_THAT(error_of([&] { static_cast<void>(first.renamed("")); }), Catch::StartsWith("Metric: expected "));

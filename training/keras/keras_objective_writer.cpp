@@ -81,12 +81,13 @@ Json metric_to_keras(const Metric& metric, bool yes_no) {
       {"categorical_hinge", "CategoricalHinge"},
       {"kl_divergence", "KLDivergence"},
       {"r2", "R2Score"}};
-  Settings settings(to_string(metric));
+  Settings settings(metric.definition());
   if (settings.name == "accuracy") {
+    check(metric.name() == "accuracy", "expected the name accuracy for the metric accuracy, got {}", metric.name());
     settings.check_empty();
     return "accuracy";
   }
-  Json config{{"name", settings.name}};
+  Json config{{"name", metric.name()}};
   std::string type;
   if (settings.name.starts_with("top_")) {
     type = "SparseTopKCategoricalAccuracy";

@@ -10,7 +10,11 @@
 namespace xtape {
 
 Metric::Metric(std::string name, Sums sums, Result result, MetricOptions options)
-    : name_(std::move(name)), sums_(std::move(sums)), result_(std::move(result)), options_(std::move(options)) {
+    : name_(std::move(name)),
+      made_name_(name_),
+      sums_(std::move(sums)),
+      result_(std::move(result)),
+      options_(std::move(options)) {
   check_figure_name("Metric", name_);
   check(sums_ && result_, "Metric {}: expected two functions, sums and result, got an empty one", name_);
 }
@@ -38,11 +42,20 @@ Tensor Metric::combined(const Tensor& first, const Tensor& second) const {
   return total;
 }
 
-Metric Metric::renamed(std::string name) const { return {std::move(name), sums_, result_, options_}; }
+Metric Metric::renamed(std::string name) const {
+  check_figure_name("Metric", name);
+  Metric other = *this;
+  other.name_ = std::move(name);
+  return other;
+}
+
+std::string Metric::definition() const {
+  return options_.settings.empty() ? made_name_ : fmt::format("{} ({})", made_name_, options_.settings);
+}
 
 std::string to_string(const Metric& metric) {
-  const std::string& settings = metric.options_.settings;
-  return settings.empty() ? metric.name_ : fmt::format("{} ({})", metric.name_, settings);
+  const std::string made = metric.definition();
+  return metric.name_ == metric.made_name_ ? made : fmt::format("{}: {}", metric.name_, made);
 }
 
 }  // namespace xtape

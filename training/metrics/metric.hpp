@@ -63,11 +63,13 @@ class Metric {
   /// Whether the metric counts positions of this label, if it says so; see MetricOptions::ignores.
   bool counts(std::int64_t label) const { return options_.ignores && !options_.ignores(label); }
 
-  /// The name and the options: "auc", "precision (threshold 0.7)".
+  /// The name and the options that the metric was made with: "auc", "precision (threshold 0.7)".
+  std::string definition() const;
+  /// The definition, with the name in front if the metric was renamed: "precision_of_cats: precision (class_number 0)".
   friend std::string to_string(const Metric& metric);
 
  private:
-  std::string name_;
+  std::string name_, made_name_;
   Sums sums_;
   Result result_;
   MetricOptions options_;
@@ -113,7 +115,8 @@ Metric binary_accuracy(const ThresholdOptions& options = {});
 struct DecisionOptions {
   /// For yes-no answers: an output above it means yes; use 0.5 for probabilities, 0 for logits.
   double threshold = 0.5;
-  /// For class numbers: compute the figure of this class instead of the mean over the classes.
+  /// For class numbers: compute the figure of this class instead of the mean over the classes. Error with the first
+  /// outputs that do not have it.
   std::optional<std::int64_t> class_number = std::nullopt;
   /// The class number of positions without a label, which do not count.
   std::optional<std::int64_t> ignored_label = std::nullopt;
@@ -171,7 +174,7 @@ Metric cosine_similarity();
 Metric hinge();
 /// Mean of max(1 - t y, 0)^2.
 Metric squared_hinge();
-/// Mean over positions of max(0, 1 + the largest of the wrong scores and 0 - the right score), for class numbers or
+/// Mean over positions of max(0, 1 + max(0, the largest wrong score) - the right score), for class numbers or
 /// distributions.
 Metric categorical_hinge();
 /// Mean divergence of the outputs from the targets; both are distributions along the last axis.
@@ -179,7 +182,7 @@ Metric kl_divergence();
 
 /// The coefficient of determination, 1 - sum (t - y)^2 / sum (t - mean t)^2, as a mean over the outputs of a sample
 /// (scikit-learn's and Keras's uniform average). If all targets are equal it is 1 if all outputs equal them, otherwise
-/// 0.
+/// 0; it is 0 if all weights are 0.
 Metric r2();
 
 }  // namespace metric
