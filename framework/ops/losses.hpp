@@ -44,7 +44,7 @@ Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, con
 /// The mean over all positions of -log(p[label] / sum(p)) over the last axis, for probabilities p, such as those of a
 /// softmax. p is first clipped to [1e-7, 1 - 1e-7]; the derivative is 0 outside of this range, so a model that is wrong
 /// with certainty does not learn from it: prefer logits and softmax_cross_entropy. This is Keras's formula for class
-/// numbers (with TensorFlow); for one-hot labels it divides by the sum before it clips. Labels, weights, options and
+/// numbers (with TensorFlow); for distributions it divides by the sum before it clips. Labels, weights, options and
 /// errors are those of softmax_cross_entropy.
 Variable categorical_cross_entropy(const Variable& probabilities, const Tensor& labels, const Tensor& weights = {},
                                    const CrossEntropyOptions& options = {});

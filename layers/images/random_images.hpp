@@ -192,8 +192,8 @@ extern template class LayerHandle<RandomContrastLayer>;
 using RandomContrast = LayerHandle<RandomContrastLayer>;
 
 /// Changes the brightness of images by chance in training: y = x + f (value_high - value_low), limited to value_low and
-/// value_high. In inference y = x. The defaults are Keras's 0 and 255; fit() gives a model uint8 images as [0, 1], for
-/// which they are 0 and 1.
+/// value_high. In inference y = x. The defaults are Keras's 0 and 255; fit() gives a model uint8 images as [0, 1]: set
+/// value_high to 1 for these.
 class RandomBrightnessLayer final : public Layer {
  public:
   struct Options {

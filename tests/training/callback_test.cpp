@@ -235,21 +235,6 @@ TEST_CASE("the learning rate is reduced on a plateau, as in Keras") {
   CHECK(rates({.factor = 0.5, .patience = 1, .cooldown = 2}, {3, 3, 3, 3, 3, 3}) == Rates{1, 1, 0.5, 0.5, 0.25, 0.25});
 }
 
-TEST_CASE("the learning rate is not reduced behind a callback that has stopped the run") {
-  for (const bool stops : {false, true}) {
-    Model model = quadrant_model();
-    SGD sgd(model.parameters(), {.learning_rate = 0.5});
-    const auto stop = at_epoch_end([stops](TrainingState& run) {
-      if (stops && run.epoch == 2) run.stop("enough");
-    });
-    fit(model, sgd, quadrants(16),
-        {.epochs = 3,
-         .callbacks = {stop, ReduceLROnPlateau({.monitor = "loss", .factor = 0.5, .patience = 1, .min_delta = 1e9})},
-         .show_progress = false});
-    CHECK(sgd.learning_rate() == (stops ? 0.5 : 0.25));
-  }
-}
-
 TEST_CASE("the CSV file has the whole history after each epoch, and training continues if it cannot be written") {
   const TemporaryFolder folder;
   Model model = quadrant_model();

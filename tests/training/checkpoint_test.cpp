@@ -266,7 +266,7 @@ TEST_CASE("the message for a damaged checkpoint has the file, the reason and an 
   REQUIRE(all.size() >= 2);
   const std::vector<char> good = bytes_of(all[0]);
   const std::string offer =
-      "; an older one is good, " + all[1].string() + ": remove the other, or give its path as FitOptions::resume";
+      "; an older one is good: " + all[1].string() + "; give this path as FitOptions::resume, or remove the newer one";
   std::mt19937 random(3);
   for (int round = 0; round < 200; ++round) {
     std::vector<char> bad = good;
@@ -388,8 +388,8 @@ TEST_CASE("a checkpoint of another run is rejected with the differences") {
   CHECK_THAT(resume_error(folder.path(), folder.path(), other),
              Catch::Contains("fit: expected to resume from ") &&
                  Catch::Contains("got: expected at most 1 epochs, the number that this run is to have, got 2; an older "
-                                 "one is good, ") &&
-                 Catch::Contains(": remove the other, or give its path as FitOptions::resume"));
+                                 "one is good: ") &&
+                 Catch::Contains("; give this path as FitOptions::resume, or remove the newer one"));
   other = same;
   other.class_weights = {1, 2};
   CHECK_THAT(resume_error(folder.path(), folder.path(), other),

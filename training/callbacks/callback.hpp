@@ -112,8 +112,8 @@ class Callback {
   /// The state that a checkpoint stores, so that this callback continues exactly after the run is resumed. restore()
   /// gets it, after train_begin(). state() may be called before train_begin().
   virtual std::vector<NamedTensor> state() const { return {}; }
-  /// Restores what state() returned. Error if the state is not that of this kind of callback; then fit restores the run
-  /// and all callbacks from their state().
+  /// Restores what state() returned. It may be called for a checkpoint that is then not used. Error if the state is not
+  /// that of this kind of callback; then fit restores the run and all callbacks from their state().
   virtual void restore(TrainingState& /*run*/, const std::vector<NamedTensor>& /*state*/) {}
   /// Whether the callback is called after all others, because it saves their state.
   virtual bool comes_last() const { return false; }

@@ -137,7 +137,7 @@ void ReduceLROnPlateauCallback::epoch_end(TrainingState& run) {
   }
   if (cooldown_left_ > 0) return;
   ++wait_;
-  if (run.epoch != run.options.epochs && !run.stopping()) reduce_if_due(run);
+  if (run.epoch != run.options.epochs) reduce_if_due(run);
 }
 
 /// Does the reduction that was due at the end of a run that is now resumed.

@@ -146,7 +146,7 @@ FittingCheckpoint fitting_checkpoint(TrainingState& run, const fs::path& path) {
 }
 
 /// Advice for the message: the path of an older checkpoint that can be used, if there is one in the folder of
-/// `damaged`.
+/// `damaged`. The run is restored from it as a trial; the error that follows ends the run.
 std::string older_one(TrainingState& run, const fs::path& damaged, bool begun) {
   for (const fs::path& path : checkpoints_in(damaged.parent_path())) {
     if (step_of_checkpoint(path) >= step_of_checkpoint(damaged)) continue;
@@ -157,9 +157,9 @@ std::string older_one(TrainingState& run, const fs::path& damaged, bool begun) {
         const Rollback trial(run);
         older.parts.restore(run);
       }
-      return fmt::format("; an older one is good, {}: remove the other, or give its path as FitOptions::resume",
+      return fmt::format("; an older one is good: {}; give this path as FitOptions::resume, or remove the newer one",
                          path.string());
-    } catch (const Error&) {  // this one cannot be used either
+    } catch (...) {  // this one cannot be used either
     }
   }
   return "; no older one in its folder can be used";

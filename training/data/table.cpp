@@ -96,8 +96,10 @@ class TableReader {
     for (const std::string& name : options_.targets) targets_.push_back(column_of(name));
     for (const std::string& name : options_.features) features_.push_back(column_of(name));
     const std::set<std::size_t> used(targets_.begin(), targets_.end());
+    std::set<std::string> names;
     for (std::size_t i = 0; options_.features.empty() && i < columns_.size(); ++i) {
-      if (label_ != i && !used.contains(i)) features_.push_back(column_of(columns_[i]));
+      if (!names.insert(columns_[i]).second) column_of(columns_[i]);  // an Error
+      if (label_ != i && !used.contains(i)) features_.push_back(i);
     }
     for (const auto* columns : {&options_.targets, &options_.features}) {
       const std::set<std::string> different(columns->begin(), columns->end());

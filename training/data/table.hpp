@@ -35,8 +35,8 @@ struct CsvOptions {
 ///
 /// Scale the features with a Normalization layer and adapt(). Error with path, line and column if a number is missing
 /// or is not a finite number of float32, a row has another number of fields than the first, or a class is empty or not
-/// in class_names; with the names of the columns if a column does not exist or occurs twice; unless label or targets
-/// are given, but not both; and if there is no row.
+/// in class_names; with the names of the columns if a column does not exist, occurs twice or is given twice; unless
+/// label or targets are given, but not both; and if there is no row.
 Dataset load_csv(const std::filesystem::path& path, const CsvOptions& options);
 
 /// The names of the arrays in an archive for load_npz_data(): those that Keras uses in mnist.npz.

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "framework/io/crc32c.hpp"
+#include "framework/io/with_place.hpp"
 #include "training/tensorboard/events.hpp"
 
 namespace xtape {
@@ -48,6 +49,7 @@ EventFile::EventFile(const fs::path& folder) {
   const events::Moment moment = events::now(0);
   const std::string version = events::version(moment);
   check(!folder.empty(), "EventFile: expected a folder, got an empty path");
+  check_path("EventFile", folder);
   std::error_code error;
   fs::create_directories(folder, error);
   check(!error, "EventFile: expected to be able to make the folder {}, got: {}", folder.string(), error.message());
