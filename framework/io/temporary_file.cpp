@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <system_error>
 
 #include "framework/error.hpp"
 
@@ -17,15 +16,10 @@ namespace {
 /// succeeded.
 template <class Make>
 std::filesystem::path made(std::string_view function, std::string_view what, Make make) {
-  std::error_code failed;
-  std::filesystem::path folder = std::filesystem::temp_directory_path(failed);
-  if (const char* named = std::getenv("TMPDIR"); failed && named) {
-    folder = *named ? named : "/tmp";  // an empty name counts as none
-    failed.clear();
-  }
+  const char* named = std::getenv("TMPDIR");
+  const std::filesystem::path folder = named && *named ? named : "/tmp";
   std::string name = (folder / "xtape-XXXXXX").string();
-  errno = failed.value();
-  const bool done = !failed && make(name);
+  const bool done = make(name);
   check(done, "{}: expected to make a temporary {} in {}, got: {}; TMPDIR names another folder", function, what,
         folder.string(), std::strerror(errno));
   return name;

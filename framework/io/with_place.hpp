@@ -1,4 +1,4 @@
-// Errors that say where they happened.
+// Errors that say where they happened, and paths in errors.
 #pragma once
 
 #include <filesystem>

@@ -33,9 +33,11 @@ TEST_CASE("an Error names the folder in which no temporary file can be made") {
   const char* before = std::getenv("TMPDIR");
   const std::optional<std::string> kept = before ? std::optional<std::string>(before) : std::nullopt;
   const test::TemporaryFolder root;
-  for (const fs::path& folder : {fs::path("/proc"), root / "missing"}) {  // not even the superuser can write into /proc
+  std::ofstream(root / "file") << "no folder";
+  for (const fs::path& folder : {root / "file", root / "missing"}) {
     setenv("TMPDIR", folder.c_str(), 1);
-    const std::string end = " in " + folder.string() + ", got: No such file or directory; TMPDIR names another folder";
+    const std::string reason = folder == root / "file" ? "Not a directory" : "No such file or directory";
+    const std::string end = " in " + folder.string() + ", got: " + reason + "; TMPDIR names another folder";
     CHECK(test::error_of([] { const TemporaryFile file("test"); }) == "test: expected to make a temporary file" + end);
     CHECK(test::error_of([] { const xtape::TemporaryFolder made("test"); }) ==
           "test: expected to make a temporary folder" + end);
