@@ -63,7 +63,7 @@ void check_numbers(CLI::App& app) {
 std::string shell_text(const std::string& text) {
   const auto plain = [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c & 0x80) != 0 ||
-           std::string_view("_-+.,/:@=%").find(c) != std::string_view::npos;
+           std::string_view("_-+.,/:@%").find(c) != std::string_view::npos;
   };
   if (!text.empty() && std::ranges::all_of(text, plain)) return text;
   std::string quoted = "'";

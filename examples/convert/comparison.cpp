@@ -30,8 +30,11 @@ try:
     else:
         try:
             import keras
-        except ImportError:
-            import tf_keras as keras
+        except ImportError as missing:
+            try:
+                import tf_keras as keras
+            except ImportError:
+                raise missing
 except ImportError as error:
     wanted = "onnxruntime" if job["format"] == "ONNX" else "keras or tf_keras"
     print(f"expected the modules numpy and {wanted}, with what they need, got: {error}")
