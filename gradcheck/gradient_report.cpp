@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <limits>
 #include <ostream>
 
 #include "framework/amount.hpp"
@@ -39,13 +40,14 @@ std::string to_string(const GradientReport& report) {
   std::int64_t checked = 0, skipped = 0, wrong = 0;
   const InputReport* worst = nullptr;
   const auto badness = [](const InputReport& input) {
-    return std::abs(input.analytic - input.numeric) / std::max(input.tolerance, 1e-300);
+    const double value = std::abs(input.analytic - input.numeric) / std::max(input.tolerance, 1e-300);
+    return std::isnan(value) ? std::numeric_limits<double>::infinity() : value;
   };
   for (const InputReport& input : report.inputs) {
     checked += input.checked;
     skipped += input.skipped;
     wrong += input.wrong;
-    if (input.checked > 0 && (!worst || !(badness(input) <= badness(*worst)))) worst = &input;
+    if (input.checked > 0 && (!worst || badness(input) > badness(*worst))) worst = &input;
   }
   std::string text = fmt::format("{}: {}, {} checked, {} skipped, {} wrong",
                                  report.passed() ? "gradients agree" : "gradients DISAGREE",

@@ -2,6 +2,7 @@
 // names and errors of its reports on layers and models.
 #include <algorithm>
 #include <functional>
+#include <limits>
 
 #include "framework/ops/ops.hpp"
 #include "gradcheck/gradient_probe.hpp"
@@ -69,6 +70,19 @@ class Watching final : public Layer {
 };
 
 }  // namespace
+
+TEST_CASE("the text of a report names the worst input, and one whose derivative is NaN is the worst") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto input = [](const std::string& name, double analytic) {
+    return InputReport{
+        .name = name, .checked = 1, .worst = "probe", .analytic = analytic, .numeric = 1, .tolerance = 0.1};
+  };
+  const InputReport good = input("good", 1), bad = input("bad", 2), lost = input("lost", nan);
+  for (const auto& [inputs, name] : std::vector<std::pair<std::vector<InputReport>, std::string>>{
+           {{good, bad}, "bad"}, {{bad, good}, "bad"}, {{bad, lost}, "lost"}, {{lost, bad}, "lost"}}) {
+    CHECK_THAT(to_string(GradientReport{inputs, {}}), Catch::Contains("; worst " + name + ", probe: "));
+  }
+}
 
 TEST_CASE("the layer check moves the averages of a layer with inputs from the upper third of the range") {
   const auto layer = std::make_shared<Watching>();

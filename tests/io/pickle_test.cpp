@@ -46,6 +46,7 @@ TEST_CASE("each opcode of plain values in a pickle has the argument that Python 
       {"\x89", "False"},
       {"K\xff", "255"},
       {"M\x01\x02", "513"},
+      {"M\xff\xff", "65535"},
       {"J\xfe\xff\xff\xff", "-2"},
       {"J\x01\x02\x03\x04", "67305985"},
       {"\x8a\x00"s, "0"},

@@ -204,6 +204,7 @@ TEST_CASE("the gradient of rows that are taken often is rounded once") {
 
 TEST_CASE("one_hot marks the column of each index") {
   CHECK(one_hot(Tensor::labels({2, 0}), 3).to_vector() == Values{0, 0, 1, 1, 0, 0});
+  CHECK(one_hot(Tensor::labels({0}), 2).dtype() == DType::float32);
   const Tensor y = one_hot(Tensor::of({1, 2}, {1, 1}, DType::int64), 2, DType::float64);
   CHECK(y.shape() == Shape{1, 2, 2});
   CHECK(y.dtype() == DType::float64);
