@@ -363,8 +363,7 @@ void check_class_names(const std::vector<std::string>& of_training, const std::v
   if (ours == of_training.end() || theirs == of_validation.end()) return;
   fail(
       "fit: expected validation data with the class names of the training data, got \"{}\" for class {}, which is "
-      "\"{}\" "
-      "in the training data; give the names of the training data when the validation data is loaded",
+      "\"{}\" in the training data; give the names of the training data when the validation data is loaded",
       *theirs, ours - of_training.begin(), *ours);
 }
 

@@ -143,14 +143,13 @@ auto timed(const std::string& what, Work work) {
 /// The extents of --input.
 PartialShape input_of(const std::string& text) {
   std::vector<std::int64_t> extents;
+  bool valid = true;
   for (const std::string& part : CLI::detail::split(text, 'x')) {
     std::int64_t extent = 0;
-    const bool number = CLI::detail::lexical_cast(part, extent) && extent > 0 && extent <= 16384;
-    check(number && extents.size() < 3,
-          "convert: expected HEIGHTxWIDTHxCHANNELS of 1 to 16384 each, such as 224x224x3, got --input {}", text);
+    valid = valid && CLI::detail::lexical_cast(part, extent) && extent > 0 && extent <= 16384;
     extents.push_back(extent);
   }
-  check(extents.size() == 3,
+  check(valid && extents.size() == 3,
         "convert: expected HEIGHTxWIDTHxCHANNELS of 1 to 16384 each, such as 224x224x3, got --input {}", text);
   return PartialShape(Shape(extents));
 }

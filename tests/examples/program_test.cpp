@@ -223,8 +223,8 @@ TEST_CASE("a text is one word of a command line") {
     INFO(text);
     const test::TemporaryFolder folder;
     const std::string file = (folder / "out").string();
-    REQUIRE(std::system(("printf %s " + shell_text(text) + " > " + shell_text(file)).c_str()) ==
-            0);  // NOLINT(cert-env33-c)
+    const std::string command = "printf %s " + shell_text(text) + " > " + shell_text(file);
+    REQUIRE(std::system(command.c_str()) == 0);  // NOLINT(cert-env33-c)
     std::ifstream in(file);
     CHECK(std::string(std::istreambuf_iterator<char>(in), {}) == text);
   }

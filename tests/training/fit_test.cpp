@@ -226,8 +226,7 @@ TEST_CASE("fit rejects invalid arguments before the first step") {
         "fit: expected the metric accuracy to name the output that it measures, one of logits, got \"other\"");
   CHECK(fit_error(model, data, {.metrics = {metric::accuracy(), metric::accuracy()}}) ==
         "fit: expected figures of different names, got accuracy twice; give a metric another name with "
-        "Metric::renamed() (loss is the name of what is "
-        "minimized)");
+        "Metric::renamed() (loss is the name of what is minimized)");
   CHECK(fit_error(model, data, {.accumulate = 0}) == "fit: expected accumulate from 1 to 1073741824, got 0");
   CHECK(fit_error(model, data, {.steps_per_epoch = -1}) ==
         "fit: expected steps_per_epoch from 0 to 1073741824, got -1");
